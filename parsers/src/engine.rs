@@ -1,0 +1,370 @@
+//! Runs a format over a log: lines in, records out, every line accounted for.
+//!
+//! One literal pass finds the words of all rules in a block; only lines that hold one are
+//! decoded and tried against those rules. No allocation for a line that is no event.
+
+use memchr::memchr;
+
+use crate::event::Event;
+use crate::format::{Format, Others};
+use crate::rule::Meaning;
+use crate::stamp::{DateOrder, Stamp, StampReader};
+use crate::text;
+
+/// What became of a line.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Outcome {
+    /// A rule gave an event.
+    Event,
+    /// Known, of no interest.
+    Noise,
+    /// No stamp and no rule: it continues the record above.
+    Continued,
+    /// Not understood.
+    Unknown,
+}
+
+/// Counts of lines; the last three add up to the first.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct LineCounts {
+    /// All lines.
+    pub lines: u64,
+    /// Events and known noise.
+    pub understood: u64,
+    /// Continuations.
+    pub continued: u64,
+    /// The rest.
+    pub unknown: u64,
+}
+
+impl LineCounts {
+    /// Adds another log's counts.
+    pub fn add(&mut self, other: LineCounts) {
+        self.lines += other.lines;
+        self.understood += other.understood;
+        self.continued += other.continued;
+        self.unknown += other.unknown;
+    }
+}
+
+/// One line, as read.
+#[derive(Debug)]
+pub struct Line<'a> {
+    /// From 1.
+    pub number: u64,
+    /// Bytes from the start of the text that was given to the reader.
+    pub offset: u64,
+    /// The line without its line end.
+    pub raw: &'a [u8],
+    /// Its own stamp; for an event on a line without one, the stamp of the record above.
+    pub stamp: Option<Stamp>,
+    /// Process id in the envelope.
+    pub pid: Option<u32>,
+    /// Thread id in the envelope.
+    pub tid: Option<u32>,
+    /// What became of it.
+    pub outcome: Outcome,
+    /// The event, for [`Outcome::Event`].
+    pub event: Option<Event>,
+    /// The index of the rule that matched.
+    pub rule: Option<usize>,
+}
+
+/// How a block of text ends.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum BlockEnd {
+    /// More follows; a line without its end is left for the next block.
+    More,
+    /// More follows, but the caller has no room: a line without its end is taken as it
+    /// stands and its rest is passed over.
+    Full,
+    /// Nothing follows.
+    Last,
+}
+
+/// Reads one log, block by block.
+#[derive(Debug)]
+pub struct Reader<'f> {
+    format: &'f Format,
+    stamps: StampReader,
+    line_end: u8,
+    counts: LineCounts,
+    offset: u64,
+    skipping: bool,
+    above: Option<Above>,
+    /// The rule and record that announced that the next line, whole, is an action's name.
+    named_next: Option<usize>,
+}
+
+/// The envelope of the record above.
+#[derive(Debug, Clone, Copy)]
+struct Above {
+    stamp: Stamp,
+    pid: Option<u32>,
+    tid: Option<u32>,
+}
+
+impl<'f> Reader<'f> {
+    /// A reader for one log. `line_end` is `\n`, or `\r` for logs that have no other.
+    pub fn new(format: &'f Format, order: DateOrder, line_end: u8) -> Reader<'f> {
+        Reader {
+            format,
+            stamps: StampReader::new(format.stamps.clone(), order),
+            line_end,
+            counts: LineCounts::default(),
+            offset: 0,
+            skipping: false,
+            above: None,
+            named_next: None,
+        }
+    }
+
+    /// What was read so far.
+    pub fn counts(&self) -> LineCounts {
+        self.counts
+    }
+
+    /// How many stamps were parsed, not taken from the line before.
+    pub fn stamps_parsed(&self) -> u64 {
+        self.stamps.parsed
+    }
+
+    /// Reads the whole lines of `text`, gives each to `sink`, and returns how many bytes it
+    /// took: the caller gives the rest again, in front of the next block.
+    pub fn block(&mut self, text: &[u8], end: BlockEnd, sink: &mut impl FnMut(&Line<'_>)) -> usize {
+        let mut at = self.skip_rest_of_long_line(text);
+        let whole = match end {
+            BlockEnd::Last => text.len(),
+            BlockEnd::More | BlockEnd::Full => {
+                memchr::memrchr(self.line_end, text).map_or(at, |last| last + 1).max(at)
+            }
+        };
+        let format = self.format;
+        let base = at;
+        let mut hits = format.finder.find_overlapping_iter(&text[base..whole]);
+        let mut hit = hits.next();
+        while at < whole {
+            let stop = memchr(self.line_end, &text[at..whole]).map_or(whole, |length| at + length);
+            let mut rules = format.wordless;
+            while let Some(found) = hit.filter(|found| base + found.start() < stop) {
+                rules |= format.word_rules[found.pattern().as_usize()];
+                hit = hits.next();
+            }
+            self.line(
+                &text[at..stop],
+                at,
+                rules,
+                sink,
+                end == BlockEnd::Last && stop == text.len(),
+            );
+            at = (stop + 1).min(whole);
+        }
+        if end == BlockEnd::Full && at < text.len() && at == 0 {
+            let rules = format.finder.find_overlapping_iter(text);
+            let rules = rules.fold(format.wordless, |set, hit| {
+                set | format.word_rules[hit.pattern().as_usize()]
+            });
+            self.line(text, 0, rules, sink, false);
+            self.skipping = true;
+            at = text.len();
+        }
+        self.offset += at as u64;
+        at
+    }
+
+    fn skip_rest_of_long_line(&mut self, text: &[u8]) -> usize {
+        if !self.skipping {
+            return 0;
+        }
+        match memchr(self.line_end, text) {
+            Some(length) => {
+                self.skipping = false;
+                length + 1
+            }
+            None => text.len(),
+        }
+    }
+
+    fn line(
+        &mut self,
+        line: &[u8],
+        at: usize,
+        rules: u128,
+        sink: &mut impl FnMut(&Line<'_>),
+        tail: bool,
+    ) {
+        let raw = line.strip_suffix(b"\r").unwrap_or(line);
+        // Zeros at the end of a file are room that the agent has not written to yet.
+        let raw = if tail { trim_zeros(raw) } else { raw };
+        if tail && raw.is_empty() {
+            return;
+        }
+        self.counts.lines += 1;
+        let line = self.classify(raw, at, rules);
+        match line.outcome {
+            Outcome::Event | Outcome::Noise => self.counts.understood += 1,
+            Outcome::Continued => self.counts.continued += 1,
+            Outcome::Unknown => self.counts.unknown += 1,
+        }
+        sink(&line);
+    }
+
+    fn classify<'a>(&mut self, raw: &'a [u8], at: usize, rules: u128) -> Line<'a> {
+        let own = if self.format.stamps.is_empty() { None } else { self.stamps.read(raw) };
+        let message_at = own.map_or(0, |envelope| envelope.message_at);
+        if let Some(envelope) = own {
+            self.above =
+                Some(Above { stamp: envelope.stamp, pid: envelope.pid, tid: envelope.tid });
+        }
+        let may_have_event = own.is_some() || self.format.unstamped;
+        let (outcome, event, rule) = if let Some(rule) = self.named_next.take() {
+            let name = text::decode(&raw[message_at..]).trim().to_owned();
+            (Outcome::Event, Some(Event::ActionBegins { name }), Some(rule))
+        } else if rules != 0 && may_have_event {
+            self.try_rules(&raw[message_at..], rules)
+        } else {
+            (Outcome::Unknown, None, None)
+        };
+        let outcome = match outcome {
+            Outcome::Unknown if self.format.others == Others::Noise => Outcome::Noise,
+            Outcome::Unknown if own.is_none() && (self.above.is_some() || raw.is_empty()) => {
+                Outcome::Continued
+            }
+            Outcome::Unknown | Outcome::Event | Outcome::Noise | Outcome::Continued => outcome,
+        };
+        let above = self.above.filter(|_| own.is_some() || outcome == Outcome::Event);
+        Line {
+            number: self.counts.lines,
+            offset: self.offset + at as u64,
+            raw,
+            stamp: above.map(|above| above.stamp),
+            pid: above.and_then(|above| above.pid),
+            tid: above.and_then(|above| above.tid),
+            outcome,
+            event,
+            rule,
+        }
+    }
+
+    fn try_rules(
+        &mut self,
+        message: &[u8],
+        mut rules: u128,
+    ) -> (Outcome, Option<Event>, Option<usize>) {
+        let message = text::decode(message);
+        while rules != 0 {
+            let at = rules.trailing_zeros() as usize;
+            rules &= rules - 1;
+            let rule = &self.format.rules[at];
+            let Some(event) = rule.read(&message) else { continue };
+            if rule.means == Meaning::ActionBeginsNextLine {
+                self.named_next = Some(at);
+            }
+            let outcome = if event.is_some() { Outcome::Event } else { Outcome::Noise };
+            return (outcome, event, Some(at));
+        }
+        (Outcome::Unknown, None, None)
+    }
+}
+
+fn trim_zeros(raw: &[u8]) -> &[u8] {
+    let end = raw.iter().rposition(|b| *b != 0).map_or(0, |at| at + 1);
+    let raw = &raw[..end];
+    raw.strip_suffix(b"\r").unwrap_or(raw)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::format::Formats;
+    use proptest::prelude::*;
+
+    const VULSCAN: &str = "Mon, 24 Mar 2025 12:07:53 Command line: /scan=0\r\n\
+        Mon, 24 Mar 2025 12:07:53 Another task is running (sdclient.exe), waiting\r\n\
+        \tmore of it\r\n\
+        Mon, 24 Mar 2025 12:09:44 Starting scan\r\n\
+        Mon, 24 Mar 2025 12:09:45 Something that nobody knows\r\n\
+        Mon, 24 Mar 2025 12:09:46 Last status: Done\r\n\
+        Mon, 24 Mar 2025 12:15:02 Exiting with return code 0x8db301b3 (435).\r\n";
+
+    fn format<'a>(formats: &'a Formats, name: &str) -> &'a Format {
+        formats.formats.iter().find(|format| format.name == name).expect("a built-in name")
+    }
+
+    /// What a reader gives for `text` in blocks of `size` bytes.
+    fn read(format: &Format, text: &[u8], size: usize) -> (LineCounts, Vec<String>) {
+        let mut reader = Reader::new(format, DateOrder::MonthFirst, b'\n');
+        let mut out = Vec::new();
+        let mut sink = |line: &Line<'_>| {
+            let word = line.event.as_ref().map(Event::word);
+            out.push(format!(
+                "{} {} {:?} {:?} {:?}",
+                line.number, line.offset, line.outcome, word, line.stamp
+            ));
+            let start = usize::try_from(line.offset).expect("small");
+            assert_eq!(
+                &text[start..start + line.raw.len()],
+                line.raw,
+                "offset and length lead to the line"
+            );
+        };
+        let (mut start, mut stop) = (0, 0);
+        while stop < text.len() {
+            stop = (stop + size).min(text.len());
+            let end = if stop == text.len() { BlockEnd::Last } else { BlockEnd::More };
+            start += reader.block(&text[start..stop], end, &mut sink);
+        }
+        (reader.counts(), out)
+    }
+
+    #[test]
+    fn every_line_has_an_outcome() {
+        let formats = Formats::builtin().expect("embedded");
+        let (counts, lines) = read(format(&formats, "vulscan"), VULSCAN.as_bytes(), 4096);
+        assert_eq!(
+            (counts.lines, counts.understood, counts.continued, counts.unknown),
+            (7, 5, 1, 1)
+        );
+        assert!(lines[1].contains("scan_waits"), "{lines:?}");
+        assert!(lines[6].contains("run_ends"), "{lines:?}");
+    }
+
+    #[test]
+    fn a_name_stands_on_the_next_line() {
+        let formats = Formats::builtin().expect("embedded");
+        let text = b"2025-03-24 12:20:19(8-12) ProvisionGUI:Recieved command to set print: Action\nInstall Chrome\n";
+        let (counts, lines) = read(format(&formats, "provisioning"), text, 4096);
+        assert_eq!((counts.lines, counts.understood), (2, 2));
+        assert!(
+            lines[1].contains("action_begins") && lines[1].contains("Some(Stamp("),
+            "{lines:?}"
+        );
+    }
+
+    #[test]
+    fn a_line_without_end_is_taken_once() {
+        let formats = Formats::builtin().expect("embedded");
+        let mut reader = Reader::new(format(&formats, "vulscan"), DateOrder::MonthFirst, b'\n');
+        let mut lines = 0;
+        let mut sink = |_: &Line<'_>| lines += 1;
+        let long = vec![b'x'; 100];
+        assert_eq!(reader.block(&long, BlockEnd::Full, &mut sink), 100);
+        assert_eq!(reader.block(&long, BlockEnd::Full, &mut sink), 100);
+        assert_eq!(reader.block(b"xx\nnext", BlockEnd::Last, &mut sink), 7);
+        assert_eq!(lines, 2);
+    }
+
+    proptest! {
+        #[test]
+        fn any_bytes_in_any_blocks(mut text in proptest::collection::vec(any::<u8>(), 0..400), size in 1usize..90, cut in 0..VULSCAN.len()) {
+            let formats = Formats::builtin().expect("embedded");
+            text.extend(&VULSCAN.as_bytes()[cut..]);
+            for format in &formats.formats {
+                let (counts, lines) = read(format, &text, size);
+                prop_assert_eq!(counts.lines, counts.understood + counts.continued + counts.unknown);
+                prop_assert_eq!(counts.lines, lines.len() as u64);
+                prop_assert_eq!(read(format, &text, 1 << 20), (counts, lines), "blocks change nothing");
+            }
+        }
+    }
+}

@@ -1,0 +1,201 @@
+//! What one record says, and nothing more: nothing here is inferred.
+
+use serde::{Deserialize, Serialize};
+
+use crate::code::ExitCode;
+
+/// How well the wording of a rule is known (FORMATS.md's marks).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Mark {
+    /// The line was read as posted.
+    Seen,
+    /// A phrase that scripts in the field match on.
+    Field,
+    /// Documented by the vendor.
+    Doc,
+    /// Plausible wording, never confirmed.
+    Assumed,
+}
+
+impl Mark {
+    /// The word that the TOML files use.
+    pub fn word(self) -> &'static str {
+        match self {
+            Mark::Seen => "seen",
+            Mark::Field => "field",
+            Mark::Doc => "doc",
+            Mark::Assumed => "assumed",
+        }
+    }
+}
+
+/// The result of a provisioning action, as its record states it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum ActionOutcome {
+    /// `return:N`.
+    Code(ExitCode),
+    /// `SUCCESS`.
+    Success,
+    /// `FAILED`.
+    Failed,
+}
+
+/// A policy task's state in a `.stat` file, by the product's numbers.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TaskState {
+    /// The task's id.
+    pub task: String,
+    /// 0 unknown … 4 success, 5 failed, 8 failed with exception.
+    pub status: Option<i64>,
+    /// The task's exit code.
+    pub code: Option<ExitCode>,
+    /// Unix seconds, UTC.
+    pub last_run: Option<i64>,
+}
+
+/// What a record says.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Event {
+    /// The program of this log lived at that second; nothing else.
+    Alive,
+    /// A provisioning session begins.
+    SessionBegins {
+        /// The core server's name.
+        core: Option<String>,
+    },
+    /// A provisioning action begins.
+    ActionBegins {
+        /// The action's name.
+        name: String,
+    },
+    /// The current action's result.
+    ActionResult {
+        /// As stated.
+        outcome: ActionOutcome,
+    },
+    /// The provisioning agent started a child.
+    ProcessCreated {
+        /// The program's path, as printed.
+        program: String,
+        /// Its arguments, as printed.
+        arguments: String,
+    },
+    /// The provisioning agent's child ended.
+    ProcessExited {
+        /// Its exit code.
+        code: ExitCode,
+    },
+    /// The name of the task as the console shows it.
+    TaskNamed {
+        /// `<template> <COMPUTER> <date>` by convention.
+        name: String,
+    },
+    /// A run of the program of this log begins.
+    RunStarts {
+        /// Its arguments where the line has them.
+        arguments: Option<String>,
+    },
+    /// A run of the program of this log ends.
+    RunEnds {
+        /// Its exit code where the line has it.
+        code: Option<ExitCode>,
+    },
+    /// The run's result, reported to the core; the run may go on for a moment.
+    ResultReported {
+        /// The exit code.
+        code: ExitCode,
+    },
+    /// The package that the run installs.
+    PackageNamed {
+        /// The package's name.
+        name: String,
+    },
+    /// sdclient states that it won't run, since another task does.
+    Refused {
+        /// The program that is named as the holder.
+        holder: Option<String>,
+    },
+    /// A scan waits for another program.
+    Waits,
+    /// The scan proper begins.
+    ScanStarts,
+    /// A download failed.
+    DownloadFailed,
+    /// The local scheduler launched a task.
+    Launched {
+        /// The scheduler's task id.
+        task: String,
+        /// The program's path.
+        program: String,
+        /// Its arguments.
+        arguments: String,
+        /// The new process's id.
+        pid: Option<u32>,
+    },
+    /// A scheduler task passed its filters and draws its random delay.
+    Armed {
+        /// The scheduler's task id.
+        task: String,
+        /// The program's path or name.
+        program: String,
+        /// The window in minutes: least and most delay.
+        delay: Option<(u32, u32)>,
+    },
+    /// A task is entered in the scheduler.
+    Scheduled {
+        /// The program's path or name.
+        program: String,
+        /// `DD Mon YYYY HH:MM:SS`, local time, as printed.
+        start: String,
+    },
+    /// The policy sync fetched a policy; a policy task is likely to follow.
+    PolicyArrives,
+    /// The policy sync saw sdclient or vulscan at that second.
+    HolderSeen,
+    /// A policy task's state.
+    TaskState(TaskState),
+    /// The device's name.
+    HostName {
+        /// As printed.
+        name: String,
+    },
+    /// The device's time zone.
+    TimeZone {
+        /// Standard offset from UTC in minutes, where printed.
+        offset_minutes: Option<i32>,
+        /// The zone's display name.
+        name: String,
+    },
+}
+
+impl Event {
+    /// The event's name in output and in `evidence.says`.
+    pub fn word(&self) -> &'static str {
+        match self {
+            Event::Alive => "alive",
+            Event::SessionBegins { .. } => "session_begins",
+            Event::ActionBegins { .. } => "action_begins",
+            Event::ActionResult { .. } => "action_result",
+            Event::ProcessCreated { .. } => "process_created",
+            Event::ProcessExited { .. } => "process_exited",
+            Event::TaskNamed { .. } => "task_named",
+            Event::RunStarts { .. } => "run_starts",
+            Event::RunEnds { .. } => "run_ends",
+            Event::ResultReported { .. } => "result_reported",
+            Event::PackageNamed { .. } => "package_named",
+            Event::Refused { .. } => "refused",
+            Event::Waits => "scan_waits",
+            Event::ScanStarts => "scan_starts",
+            Event::DownloadFailed => "download_failed",
+            Event::Launched { .. } => "launched",
+            Event::Armed { .. } => "armed",
+            Event::Scheduled { .. } => "scheduled",
+            Event::PolicyArrives => "policy_arrives",
+            Event::HolderSeen => "holder_seen",
+            Event::TaskState(_) => "task_state",
+            Event::HostName { .. } => "host_name",
+            Event::TimeZone { .. } => "time_zone",
+        }
+    }
+}

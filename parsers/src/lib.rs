@@ -1,0 +1,18 @@
+//! Text of management-agent logs in, typed events out.
+//!
+//! This crate does no i/o, reads no clock, and never panics on any bytes: it returns
+//! events and counts. What a message looks like is data (`formats/*.toml`); the code
+//! knows only what a message means ([`event::Event`]).
+//!
+//! The way of a byte: [`text`] tells the encoding, [`engine`] cuts lines and finds
+//! candidates by one literal pass, [`stamp`] reads the envelope, [`format`] holds the
+//! rules that read the message, [`code`] reads exit codes.
+
+pub mod code;
+pub mod engine;
+pub mod event;
+pub mod format;
+pub mod policy_status;
+pub mod rule;
+pub mod stamp;
+pub mod text;

@@ -1,0 +1,327 @@
+//! One message rule: a pattern over a message, and the event that it means.
+
+use regex::{Captures, Regex, RegexBuilder};
+use regex_syntax::hir::{Hir, HirKind};
+use serde::Deserialize;
+
+use crate::code::{ExitCode, Notation};
+use crate::event::{ActionOutcome, Event, Mark};
+
+/// What a rule's message means; the word of `means` in the TOML.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Meaning {
+    /// Known, of no interest, and not even a sign of life worth a name.
+    Noise,
+    /// The program lived at that second.
+    Alive,
+    /// See [`Event::SessionBegins`].
+    SessionBegins,
+    /// See [`Event::ActionBegins`]; captures `name`.
+    ActionBegins,
+    /// The next line, whole, is the action's name.
+    ActionBeginsNextLine,
+    /// See [`Event::ActionResult`]; captures a code, `success` or `failed`.
+    ActionResult,
+    /// See [`Event::ProcessCreated`]; captures `program`, `arguments`.
+    ProcessCreated,
+    /// See [`Event::ProcessExited`]; captures a code.
+    ProcessExited,
+    /// See [`Event::TaskNamed`]; captures `name`.
+    TaskNamed,
+    /// See [`Event::RunStarts`]; may capture `arguments`.
+    RunStarts,
+    /// See [`Event::RunEnds`]; may capture a code.
+    RunEnds,
+    /// See [`Event::ResultReported`]; captures a code.
+    ResultReported,
+    /// See [`Event::PackageNamed`]; captures `name`.
+    PackageNamed,
+    /// See [`Event::Refused`]; may capture `holder`.
+    Refused,
+    /// See [`Event::Waits`].
+    Waits,
+    /// See [`Event::ScanStarts`].
+    ScanStarts,
+    /// See [`Event::DownloadFailed`].
+    DownloadFailed,
+    /// See [`Event::Launched`]; captures `task`, `program`, may capture `arguments`, `pid`.
+    Launched,
+    /// See [`Event::Armed`]; captures `task`, `program`, may capture `delay_min`, `delay_max`.
+    Armed,
+    /// See [`Event::Scheduled`]; captures `program`, `start`.
+    Scheduled,
+    /// See [`Event::PolicyArrives`].
+    PolicyArrives,
+    /// See [`Event::HolderSeen`].
+    HolderSeen,
+    /// See [`Event::HostName`]; captures `name`.
+    HostName,
+    /// See [`Event::TimeZone`]; captures `name`, may capture `offset`.
+    TimeZone,
+}
+
+impl Meaning {
+    /// The captures that a rule of this meaning must have: one of each group.
+    fn required(self) -> &'static [&'static [&'static str]] {
+        const CODE: &[&str] = &["code", "code_decimal"];
+        match self {
+            Meaning::ActionBegins
+            | Meaning::TaskNamed
+            | Meaning::PackageNamed
+            | Meaning::HostName
+            | Meaning::TimeZone => &[&["name"]],
+            Meaning::ActionResult => &[&["code", "code_decimal", "success", "failed"]],
+            Meaning::ProcessCreated => &[&["program"], &["arguments"]],
+            Meaning::ProcessExited | Meaning::ResultReported => &[CODE],
+            Meaning::Launched | Meaning::Armed => &[&["task"], &["program"]],
+            Meaning::Scheduled => &[&["program"], &["start"]],
+            Meaning::Noise
+            | Meaning::Alive
+            | Meaning::SessionBegins
+            | Meaning::ActionBeginsNextLine
+            | Meaning::RunStarts
+            | Meaning::RunEnds
+            | Meaning::Refused
+            | Meaning::Waits
+            | Meaning::ScanStarts
+            | Meaning::DownloadFailed
+            | Meaning::PolicyArrives
+            | Meaning::HolderSeen => &[],
+        }
+    }
+}
+
+/// A compiled rule.
+#[derive(Debug, Clone)]
+pub struct Rule {
+    /// Its name in the TOML, unique within the format.
+    pub name: String,
+    /// What its message means.
+    pub means: Meaning,
+    /// How well the wording is known.
+    pub mark: Mark,
+    /// A message that it matches.
+    pub specimen: String,
+    /// Lower-case words, one of which stands in every message that it matches; empty if
+    /// there are none, and every line must be tried.
+    pub words: Vec<String>,
+    pattern: Regex,
+    unless: Option<Regex>,
+}
+
+impl Rule {
+    /// Compiles a rule. A blank in `pattern` stands for one or more blanks; case is ignored.
+    ///
+    /// # Errors
+    /// Says what is wrong with the pattern and what to write instead.
+    pub fn compile(
+        name: String,
+        means: Meaning,
+        mark: Mark,
+        specimen: String,
+        pattern: &str,
+        unless: Option<&str>,
+    ) -> Result<Rule, String> {
+        let spaced = spaced(pattern);
+        let compiled = compile(&spaced)?;
+        let captures: Vec<&str> = compiled.capture_names().flatten().collect();
+        for group in means.required() {
+            if !group.iter().any(|wanted| captures.contains(wanted)) {
+                let wanted = group.join(">…) or (?<");
+                return Err(format!("this meaning needs the capture (?<{wanted}>…)"));
+            }
+        }
+        let hir = regex_syntax::parse(&spaced).map_err(|error| error.to_string())?;
+        Ok(Rule {
+            name,
+            means,
+            mark,
+            specimen,
+            words: required_words(&hir).unwrap_or_default(),
+            pattern: compiled,
+            unless: unless.map(|pattern| compile(&self::spaced(pattern))).transpose()?,
+        })
+    }
+
+    /// Whether `message` is one of this rule's.
+    pub fn matches(&self, message: &str) -> bool {
+        self.pattern.is_match(message) && !self.is_excepted(message)
+    }
+
+    fn is_excepted(&self, message: &str) -> bool {
+        self.unless.as_ref().is_some_and(|unless| unless.is_match(message))
+    }
+
+    /// What `message` says: `None` if it isn't this rule's, `Some(None)` for what has no event
+    /// (noise, a name on the next line, a field that can't be read).
+    pub fn read(&self, message: &str) -> Option<Option<Event>> {
+        if matches!(self.means, Meaning::Noise | Meaning::ActionBeginsNextLine) {
+            return self.matches(message).then_some(None);
+        }
+        if self.means == Meaning::Alive {
+            return self.matches(message).then_some(Some(Event::Alive));
+        }
+        let captures = self.pattern.captures(message)?;
+        (!self.is_excepted(message)).then(|| self.event(&captures))
+    }
+
+    fn event(&self, captures: &Captures<'_>) -> Option<Event> {
+        let text = |name: &str| captures.name(name).map(|m| m.as_str().trim().to_owned());
+        let number = |name: &str| captures.name(name).and_then(|m| m.as_str().parse::<u32>().ok());
+        Some(match self.means {
+            Meaning::Noise | Meaning::ActionBeginsNextLine => return None,
+            Meaning::Alive => Event::Alive,
+            Meaning::SessionBegins => Event::SessionBegins { core: text("core") },
+            Meaning::ActionBegins => Event::ActionBegins { name: text("name")? },
+            Meaning::ActionResult => Event::ActionResult { outcome: outcome(captures)? },
+            Meaning::ProcessCreated => {
+                Event::ProcessCreated { program: text("program")?, arguments: text("arguments")? }
+            }
+            Meaning::ProcessExited => Event::ProcessExited { code: code(captures)? },
+            Meaning::TaskNamed => Event::TaskNamed { name: text("name")? },
+            Meaning::RunStarts => Event::RunStarts { arguments: text("arguments") },
+            Meaning::RunEnds => Event::RunEnds { code: code(captures) },
+            Meaning::ResultReported => Event::ResultReported { code: code(captures)? },
+            Meaning::PackageNamed => Event::PackageNamed { name: text("name")? },
+            Meaning::Refused => Event::Refused { holder: text("holder") },
+            Meaning::Waits => Event::Waits,
+            Meaning::ScanStarts => Event::ScanStarts,
+            Meaning::DownloadFailed => Event::DownloadFailed,
+            Meaning::Launched => Event::Launched {
+                task: text("task")?,
+                program: text("program")?,
+                arguments: text("arguments").unwrap_or_default(),
+                pid: number("pid"),
+            },
+            Meaning::Armed => Event::Armed {
+                task: text("task")?,
+                program: text("program")?,
+                delay: number("delay_min").zip(number("delay_max")),
+            },
+            Meaning::Scheduled => {
+                Event::Scheduled { program: text("program")?, start: text("start")? }
+            }
+            Meaning::PolicyArrives => Event::PolicyArrives,
+            Meaning::HolderSeen => Event::HolderSeen,
+            Meaning::HostName => Event::HostName { name: text("name")? },
+            Meaning::TimeZone => Event::TimeZone {
+                offset_minutes: captures.name("offset").and_then(|m| offset(m.as_str())),
+                name: text("name")?,
+            },
+        })
+    }
+}
+
+fn code(captures: &Captures<'_>) -> Option<ExitCode> {
+    let any = captures.name("code").map(|m| (m.as_str(), Notation::Any));
+    let decimal = || captures.name("code_decimal").map(|m| (m.as_str(), Notation::Decimal));
+    let (raw, notation) = any.or_else(decimal)?;
+    ExitCode::read(raw, notation)
+}
+
+fn outcome(captures: &Captures<'_>) -> Option<ActionOutcome> {
+    if captures.name("success").is_some() {
+        return Some(ActionOutcome::Success);
+    }
+    if captures.name("failed").is_some() {
+        return Some(ActionOutcome::Failed);
+    }
+    code(captures).map(ActionOutcome::Code)
+}
+
+/// `+01:00` in minutes.
+fn offset(text: &str) -> Option<i32> {
+    let (sign, digits) = match text.split_at_checked(1)? {
+        ("-", digits) => (-1, digits),
+        ("+", digits) => (1, digits),
+        (_, _) => return None,
+    };
+    let (hours, minutes) = digits.split_once(':')?;
+    Some(sign * (hours.parse::<i32>().ok()? * 60 + minutes.parse::<i32>().ok()?))
+}
+
+/// Compiles a pattern of a format file: case is ignored.
+pub(crate) fn compile(pattern: &str) -> Result<Regex, String> {
+    RegexBuilder::new(pattern)
+        .case_insensitive(true)
+        .size_limit(1 << 20)
+        .build()
+        .map_err(|error| format!("the pattern can't be read: {error}"))
+}
+
+/// Every blank outside a class becomes `\s+`.
+pub(crate) fn spaced(pattern: &str) -> String {
+    let mut out = String::with_capacity(pattern.len() + 16);
+    let mut in_class = false;
+    let mut escaped = false;
+    for symbol in pattern.chars() {
+        match symbol {
+            ' ' if !in_class && !escaped => {
+                if !out.ends_with(r"\s+") {
+                    out.push_str(r"\s+");
+                }
+                continue;
+            }
+            '[' if !escaped => in_class = true,
+            ']' if !escaped => in_class = false,
+            _plain => {}
+        }
+        escaped = symbol == '\\' && !escaped;
+        out.push(symbol);
+    }
+    out
+}
+
+/// Words of which at least one stands in every text that the pattern matches: the best
+/// part of a sequence, the sum of all branches of a choice.
+fn required_words(hir: &Hir) -> Option<Vec<String>> {
+    match hir.kind() {
+        HirKind::Literal(literal) => {
+            let text = std::str::from_utf8(&literal.0).ok()?;
+            let words = text.split(|c: char| c.is_whitespace() || !c.is_ascii());
+            let longest = words.max_by_key(|word| word.len())?;
+            (longest.len() >= 3).then(|| vec![longest.to_ascii_lowercase()])
+        }
+        HirKind::Capture(capture) => required_words(&capture.sub),
+        HirKind::Repetition(repetition) if repetition.min > 0 => required_words(&repetition.sub),
+        HirKind::Concat(parts) => {
+            let shortest = |words: &Vec<String>| words.iter().map(String::len).min();
+            parts.iter().filter_map(required_words).max_by_key(shortest)
+        }
+        HirKind::Alternation(parts) => {
+            let all: Option<Vec<Vec<String>>> = parts.iter().map(required_words).collect();
+            Some(all?.concat())
+        }
+        HirKind::Empty | HirKind::Class(_) | HirKind::Look(_) | HirKind::Repetition(_) => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn words(pattern: &str) -> Option<Vec<String>> {
+        required_words(&regex_syntax::parse(&spaced(pattern)).expect(pattern))
+    }
+
+    #[test]
+    fn the_longest_fixed_word_is_found() {
+        assert_eq!(words("Last status:"), Some(vec!["status:".to_owned()]));
+        assert_eq!(words("a(?:bcde|fgh)x"), Some(vec!["bcde".to_owned(), "fgh".to_owned()]));
+        assert_eq!(words(r"\d+ .*"), None);
+        assert_eq!(words("(?:word)?"), None);
+    }
+
+    #[test]
+    fn blanks_stretch_outside_classes() {
+        assert_eq!(spaced("a  b[ c]"), r"a\s+b[ c]");
+    }
+
+    #[test]
+    fn offsets() {
+        assert_eq!(offset("+05:30"), Some(330));
+        assert_eq!(offset("-08:00"), Some(-480));
+        assert_eq!(offset("é1"), None);
+    }
+}
