@@ -428,6 +428,12 @@ fn ends_time(rest: &[u8]) -> bool {
     !matches!(word, [b'a' | b'A' | b'p' | b'P', b'm' | b'M', ..])
 }
 
+/// Whether the first lines of a text start with slash dates.
+pub fn has_slash_dates(text: &[u8]) -> bool {
+    let head = &text[..text.len().min(4096)];
+    head.split(|b| *b == b'\n').any(|line| slash_fields(line).is_ok())
+}
+
 /// What the slash dates of a text say of their order: `None` if none has a number over 12.
 pub fn date_order(text: &[u8]) -> Option<DateOrder> {
     text.split(|b| *b == b'\n').find_map(|line| {

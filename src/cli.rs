@@ -1,0 +1,113 @@
+//! What the user can type. Declares; does nothing.
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+
+use crate::clock::{Bound, read_bound};
+
+/// Finds the provisioning steps that failed because "a task is already running", who held
+/// them, and which templates and steps suffer most. Every finding is proven with lines.
+#[derive(Debug, Parser)]
+#[command(name = "provtrace", version, about, max_term_width = 100)]
+pub struct Cli {
+    /// What to do.
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+/// What to do.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Find the refused steps of all devices, and rank templates and steps
+    Analyze(AnalyzeArgs),
+    /// Print what was read, record by record, as it was read
+    Events(EventsArgs),
+    /// Print the lifetimes of one device's processes as swim-lanes
+    Timeline(TimelineArgs),
+}
+
+/// What is read, for every command.
+#[derive(Debug, Args)]
+pub struct InputArgs {
+    /// Folders of devices' logs (a share, a night, one device), or log files
+    #[arg(value_name = "PATH", required = true)]
+    pub paths: Vec<PathBuf>,
+    /// Only devices of this name; * stands for anything, case is ignored; can be repeated
+    #[arg(long, value_name = "NAME")]
+    pub device: Vec<String>,
+    /// Only steps that began at or after this time: 2025-03-24, 2025-03-24T10:00 (each device's
+    /// own time) or 2025-03-24T10:00:00Z
+    #[arg(long, value_name = "TIME", value_parser = read_bound)]
+    pub since: Option<Bound>,
+    /// Only steps that began before this time
+    #[arg(long, value_name = "TIME", value_parser = read_bound)]
+    pub until: Option<Bound>,
+    /// Mapping from the core: CSV with the columns task_id,template[,step]
+    #[arg(long, value_name = "FILE")]
+    pub tasks: Option<PathBuf>,
+    /// Devices that are read side by side [default: one per core]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1024))]
+    pub threads: Option<u16>,
+    /// Write to this file, not to standard output
+    #[arg(short, long, value_name = "FILE")]
+    pub output: Option<PathBuf>,
+    /// No progress bar
+    #[arg(long)]
+    pub no_progress: bool,
+    /// Files that can't be read make the exit status 2
+    #[arg(long)]
+    pub strict: bool,
+}
+
+/// `analyze`
+#[derive(Debug, Args)]
+pub struct AnalyzeArgs {
+    /// What is read.
+    #[command(flatten)]
+    pub input: InputArgs,
+    /// How the report is written
+    #[arg(long, value_enum, default_value = "table")]
+    pub format: Format,
+    /// Exit with status 1 if the report has this
+    #[arg(long, value_enum, value_name = "CONDITION")]
+    pub fail_on: Option<FailOn>,
+}
+
+/// `events`
+#[derive(Debug, Args)]
+pub struct EventsArgs {
+    /// What is read.
+    #[command(flatten)]
+    pub input: InputArgs,
+    /// Also lines that are no event: known noise, continuations, unknown
+    #[arg(long)]
+    pub all: bool,
+}
+
+/// `timeline`
+#[derive(Debug, Args)]
+pub struct TimelineArgs {
+    /// What is read.
+    #[command(flatten)]
+    pub input: InputArgs,
+    /// Width in columns [default: the terminal's, else 100]
+    #[arg(long, value_name = "COLUMNS", value_parser = clap::value_parser!(u16).range(40..=1000))]
+    pub width: Option<u16>,
+}
+
+/// How a report is written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Format {
+    /// For people, on a terminal
+    Table,
+    /// For programs: see docs/REPORT.md
+    Json,
+}
+
+/// A condition for exit status 1.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum FailOn {
+    /// At least one incident
+    Any,
+}

@@ -1,0 +1,248 @@
+//! The report: plain structs that every renderer takes, in the words of docs/REPORT.md.
+//!
+//! Field names and meanings are a contract with other tools: fields are added, never changed.
+//! Times are RFC 3339, UTC with `Z` where the device's zone is known, else without an offset.
+
+use serde::Serialize;
+
+use crate::correlate::{Confidence, Mechanism};
+use crate::discover::Skipped;
+use crate::lifetime::{Known, LaunchedBy};
+use crate::run::TemplateSource;
+
+/// The whole report.
+#[derive(Debug, Clone, Serialize)]
+pub struct Report {
+    /// `provtrace.report.v1`.
+    pub schema: &'static str,
+    /// Who made it.
+    pub tool: Tool,
+    /// What was read and understood.
+    pub coverage: Coverage,
+    /// In order of time, then device.
+    pub incidents: Vec<Incident>,
+    /// Steps that overlapped a holder and were not refused.
+    pub near_misses: u64,
+    /// Failures with other causes, most frequent first.
+    pub other_failures: Vec<OtherFailure>,
+    /// In order of rank.
+    pub templates: Vec<TemplateRow>,
+    /// In order of rank.
+    pub steps: Vec<StepRow>,
+    /// What a reader should know; in order of text.
+    pub warnings: Vec<String>,
+}
+
+/// Who made the report.
+#[derive(Debug, Clone, Serialize)]
+pub struct Tool {
+    /// The program.
+    pub name: &'static str,
+    /// Its version.
+    pub version: &'static str,
+}
+
+/// What was read and understood.
+#[derive(Debug, Clone, Default, Serialize)]
+pub struct Coverage {
+    /// Devices with at least one source.
+    pub devices: u64,
+    /// Provisioning runs that were seen.
+    pub runs: u64,
+    /// Sources read, wholly or partly.
+    pub files: u64,
+    /// Raw bytes read.
+    pub bytes: u64,
+    /// Lines; the next three add up to it.
+    pub lines: u64,
+    /// Became an event, or are listed as known and of no interest.
+    pub lines_understood: u64,
+    /// Continue the record above.
+    pub lines_continued: u64,
+    /// Not understood.
+    pub lines_unknown: u64,
+    /// What could not be read, or not wholly, and why; in order of path.
+    pub skipped: Vec<Skipped>,
+    /// Logs by their name that no format fits; in order of path.
+    pub unrecognised: Vec<String>,
+    /// Files that are no logs.
+    pub other_files: u64,
+    /// In order of name.
+    pub devices_without_zone: Vec<String>,
+    /// Incidents whose proof rests on wording marked assumed.
+    pub assumed_wording: u64,
+}
+
+/// A step that was refused since another task ran.
+#[derive(Debug, Clone, Serialize)]
+pub struct Incident {
+    /// Same evidence, same id, wherever the share is mounted: 16 hex digits.
+    pub id: String,
+    /// The device.
+    pub device: String,
+    /// Which of its runs, from 1.
+    pub run: u32,
+    /// `None` where nothing names the template.
+    pub template: Option<String>,
+    /// How the template is known.
+    pub template_source: TemplateSource,
+    /// The step's name.
+    pub step: String,
+    /// From 1, among the run's steps that start a program.
+    pub step_ordinal: u32,
+    /// The task id.
+    pub task_id: Option<String>,
+    /// How many attempts of the step were refused.
+    pub attempts: u32,
+    /// What blocked it.
+    pub mechanism: Mechanism,
+    /// How well that is proven.
+    pub confidence: Confidence,
+    /// When the refused program started.
+    pub at: String,
+    /// To a tenth; `None` where no install is seen.
+    pub minutes_after_agent_install: Option<f64>,
+    /// The refused program.
+    pub refused: Refused,
+    /// The program that held it; `None` when unattributed.
+    pub blocker: Option<Blocker>,
+    /// Whether the proof rests on wording marked assumed.
+    pub assumed_wording: bool,
+    /// In order of time.
+    pub evidence: Vec<Evidence>,
+}
+
+/// The refused program.
+#[derive(Debug, Clone, Serialize)]
+pub struct Refused {
+    /// `sdclient.exe`.
+    pub program: &'static str,
+    /// Where a log has it.
+    pub pid: Option<u32>,
+    /// When it started.
+    pub started: String,
+    /// When it ended.
+    pub ended: Option<String>,
+    /// What it returned.
+    pub exit_code: Option<Code>,
+}
+
+/// An exit code, decoded.
+#[derive(Debug, Clone, Serialize)]
+pub struct Code {
+    /// As printed in the log.
+    pub raw: String,
+    /// `0x8DB5019C`.
+    pub hex: String,
+    /// `DB5`, where the code has one.
+    pub component: Option<String>,
+    /// The low 16 bits.
+    pub code: u32,
+    /// In words; empty when unknown.
+    pub meaning: String,
+}
+
+/// The program that held a step.
+#[derive(Debug, Clone, Serialize)]
+pub struct Blocker {
+    /// `vulscan.exe` or `sdclient.exe`.
+    pub program: &'static str,
+    /// Where a log has it.
+    pub pid: Option<u32>,
+    /// Its task, for a deployment.
+    pub task_id: Option<String>,
+    /// First known moment.
+    pub launched: String,
+    /// How that is known.
+    pub launched_known: Known,
+    /// When its work began.
+    pub active_from: String,
+    /// Last known moment.
+    pub ended: String,
+    /// How that is known; `burst`: it may have lived longer.
+    pub ended_known: Known,
+    /// What launched it.
+    pub launched_by: LaunchedBy,
+}
+
+/// A quoted line.
+#[derive(Debug, Clone, Serialize)]
+pub struct Evidence {
+    /// Relative to the path on the command line, with `/`.
+    pub path: String,
+    /// The name inside an archive.
+    pub member: Option<String>,
+    /// From 1.
+    pub line: u64,
+    /// Bytes in the raw file.
+    pub offset: u64,
+    /// Bytes in the raw file, without the line end.
+    pub length: u64,
+    /// The event's word.
+    pub says: &'static str,
+    /// How well the wording is known; `None` for a line that only shows life.
+    pub mark: Option<&'static str>,
+    /// The line, decoded.
+    pub text: String,
+}
+
+/// Failures with one code.
+#[derive(Debug, Clone, Serialize)]
+pub struct OtherFailure {
+    /// `0x8DB50643`.
+    pub hex: String,
+    /// The low 16 bits.
+    pub code: u32,
+    /// In words; empty when unknown.
+    pub meaning: String,
+    /// Steps that ended with it.
+    pub runs: u64,
+}
+
+/// A template in the ranking.
+#[derive(Debug, Clone, Serialize)]
+pub struct TemplateRow {
+    /// From 1.
+    pub rank: u64,
+    /// The name; `None` stands for runs whose template nothing names.
+    pub template: Option<String>,
+    /// Runs of it.
+    pub runs: u64,
+    /// Runs with an incident.
+    pub affected_runs: u64,
+    /// Incidents.
+    pub incidents: u64,
+    /// Devices with an incident.
+    pub devices: u64,
+    /// `affected_runs` / `runs`.
+    pub rate: f64,
+    /// Lower end of the 95 % Wilson score interval.
+    pub rate_low: f64,
+    /// Upper end.
+    pub rate_high: f64,
+    /// Sum over affected runs: first step after the agent install to first refused step.
+    pub minutes_lost: f64,
+}
+
+/// A step in the ranking.
+#[derive(Debug, Clone, Serialize)]
+pub struct StepRow {
+    /// From 1.
+    pub rank: u64,
+    /// The template.
+    pub template: Option<String>,
+    /// The step's name.
+    pub step: String,
+    /// Its usual place among the template's steps that start a program.
+    pub ordinal: u32,
+    /// Runs that came to it.
+    pub attempts: u64,
+    /// Incidents.
+    pub incidents: u64,
+    /// `incidents` / `attempts`.
+    pub rate: f64,
+    /// Lower end of the 95 % Wilson score interval.
+    pub rate_low: f64,
+    /// Upper end.
+    pub rate_high: f64,
+}

@@ -1,0 +1,280 @@
+//! One device: its sources → its report. A pure function, so that devices run in parallel
+//! and memory is bounded by the devices in flight.
+
+use provtrace_parsers::code::{CodeTable, ExitCode};
+use provtrace_parsers::engine::LineCounts;
+use provtrace_parsers::format::Formats;
+use sha2::{Digest, Sha256};
+
+use crate::clock::{Clock, Window};
+use crate::contract::{Blocker, Code, Evidence, Incident, Refused};
+use crate::correlate::{self, Findings, Proof, minutes};
+use crate::discover::{Device, Skipped};
+use crate::ingest::{DeviceLogs, read_device};
+use crate::lifetime::Lifetime;
+use crate::run::TemplateSource;
+use crate::tasks::Tasks;
+use crate::timeline::{self, Timeline};
+
+/// What an analysis is asked for beyond its paths.
+#[derive(Debug)]
+pub struct Request {
+    /// The formats.
+    pub formats: Formats,
+    /// The mapping of tasks.
+    pub tasks: Tasks,
+    /// Steps outside are left out; processes outside still count as holders.
+    pub window: Window,
+}
+
+/// What is kept of a device.
+#[derive(Debug, Clone, Default)]
+pub struct DeviceReport {
+    /// Its name.
+    pub device: String,
+    /// Whether its zone is known.
+    pub has_zone: bool,
+    /// Sources read.
+    pub files: u64,
+    /// Bytes read.
+    pub bytes: u64,
+    /// What became of its lines.
+    pub counts: LineCounts,
+    /// What could not be read.
+    pub skipped: Vec<Skipped>,
+    /// What a reader should know.
+    pub warnings: Vec<String>,
+    /// Its runs that have a step.
+    pub runs: Vec<RunReport>,
+    /// Its incidents; templates by signature are named later, over all devices.
+    pub incidents: Vec<Incident>,
+    /// Steps that overlapped a holder.
+    pub near_misses: u64,
+    /// Failures with other causes: canonical code and its meaning.
+    pub other_failures: Vec<(u32, String)>,
+}
+
+/// What is kept of a run.
+#[derive(Debug, Clone)]
+pub struct RunReport {
+    /// From 1.
+    pub number: u32,
+    /// Where mapping or task name tell it.
+    pub template: Option<(String, TemplateSource)>,
+    /// Its steps, as they stand in the run.
+    pub steps: Vec<StepReport>,
+    /// From its first step after the agent install to its first refused step.
+    pub minutes_lost: Option<f64>,
+}
+
+/// What is kept of a step; tries of one step are one.
+#[derive(Debug, Clone)]
+pub struct StepReport {
+    /// Its name.
+    pub name: String,
+    /// From 1.
+    pub ordinal: u32,
+    /// The task id.
+    pub task: Option<String>,
+    /// Whether it was refused.
+    pub refused: bool,
+}
+
+/// A device's logs and the story they tell.
+#[derive(Debug)]
+pub struct Story {
+    /// The records.
+    pub logs: DeviceLogs,
+    /// The device's clock.
+    pub clock: Clock,
+    /// Lifetimes, steps, runs.
+    pub timeline: Timeline,
+    /// What follows from them.
+    pub findings: Findings,
+}
+
+/// Reads a device and tells its story.
+pub fn tell(device: &Device, request: &Request, progress: &dyn Fn(u64)) -> Story {
+    let logs = read_device(device, &request.formats, progress);
+    let clock = Clock::of_device(&logs);
+    let timeline = timeline::build(&logs, &request.formats, &request.tasks);
+    let mut findings = correlate::correlate(&timeline, &logs, &request.formats.codes);
+    let inside = |step: usize| clock.is_in(timeline.steps[step].at, &request.window);
+    findings.incidents.retain(|incident| inside(incident.step));
+    findings.near_misses.retain(|step| inside(*step));
+    findings.other_failures.retain(|failure| inside(failure.step));
+    Story { logs, clock, timeline, findings }
+}
+
+/// Reads a device and keeps what a report needs.
+pub fn analyze(device: &Device, request: &Request, progress: &dyn Fn(u64)) -> DeviceReport {
+    let story = tell(device, request, progress);
+    let mut counts = LineCounts::default();
+    for log in &story.logs.sources {
+        counts.add(log.counts);
+    }
+    let failures = story.findings.other_failures.iter();
+    DeviceReport {
+        device: device.name.clone(),
+        has_zone: story.clock.has_zone(),
+        files: story.logs.sources.len() as u64,
+        bytes: story.logs.sources.iter().map(|log| log.bytes).sum(),
+        counts,
+        skipped: story.logs.skipped.clone(),
+        warnings: story.logs.warnings.clone(),
+        runs: runs(&story, request),
+        incidents: incidents(&story, &request.formats.codes),
+        near_misses: story.findings.near_misses.len() as u64,
+        other_failures: failures
+            .map(|other| (other.code.value, other.code.meaning.clone()))
+            .collect(),
+    }
+}
+
+fn runs(story: &Story, request: &Request) -> Vec<RunReport> {
+    let timeline = &story.timeline;
+    let refused: Vec<usize> =
+        story.findings.incidents.iter().map(|incident| incident.step).collect();
+    let mut runs = Vec::new();
+    for (index, run) in timeline.runs.iter().enumerate() {
+        let in_window = |at| story.clock.is_in(at, &request.window);
+        let steps = timeline.steps.iter().enumerate();
+        let own: Vec<usize> = steps
+            .filter(|(_, step)| step.run == index && in_window(step.at))
+            .map(|(at, _)| at)
+            .collect();
+        let mut reports: Vec<StepReport> = Vec::new();
+        for at in &own {
+            let step = &timeline.steps[*at];
+            let is_refused = refused.contains(at);
+            match reports.last_mut().filter(|last| last.ordinal == step.ordinal) {
+                Some(last) => last.refused |= is_refused,
+                None => reports.push(StepReport {
+                    name: step.name.clone(),
+                    ordinal: step.ordinal,
+                    task: step.task.clone(),
+                    refused: is_refused,
+                }),
+            }
+        }
+        if reports.is_empty() {
+            continue;
+        }
+        let first_refused =
+            own.iter().find(|at| refused.contains(at)).map(|at| timeline.steps[*at].at);
+        let installed =
+            first_refused.and_then(|at| timeline.installs.iter().rfind(|install| **install <= at));
+        let first = own
+            .iter()
+            .map(|at| timeline.steps[*at].at)
+            .find(|at| installed.is_none_or(|install| at >= install));
+        runs.push(RunReport {
+            number: run.number,
+            template: run.template.clone(),
+            steps: reports,
+            minutes_lost: first_refused.zip(first).map(|(refused, first)| minutes(refused, first)),
+        });
+    }
+    runs
+}
+
+fn incidents(story: &Story, codes: &CodeTable) -> Vec<Incident> {
+    let clock = &story.clock;
+    let show = |at| clock.show(at);
+    let mut incidents = Vec::new();
+    for incident in &story.findings.incidents {
+        let step = &story.timeline.steps[incident.step];
+        let own = &story.timeline.lifetimes[step.lifetime];
+        let run = &story.timeline.runs[step.run];
+        let named = run.template.clone();
+        let blocker = incident.blocker.map(|at| &story.timeline.lifetimes[at]);
+        incidents.push(Incident {
+            id: id(story, incident, step.task.as_deref()),
+            device: story.logs.device.clone(),
+            run: run.number,
+            template_source: named.as_ref().map_or(TemplateSource::None, |(_, source)| *source),
+            template: named.map(|(name, _)| name),
+            step: step.name.clone(),
+            step_ordinal: step.ordinal,
+            task_id: step.task.clone(),
+            attempts: incident.attempts,
+            mechanism: incident.mechanism,
+            confidence: incident.confidence,
+            at: show(incident.at),
+            minutes_after_agent_install: incident.minutes_after_agent_install.map(to_tenth),
+            refused: Refused {
+                program: own.program.name(),
+                pid: own.pid,
+                started: show(step.at),
+                ended: step.ended.map(show),
+                exit_code: incident.code.as_ref().map(|code| decode(code, codes)),
+            },
+            blocker: blocker.map(|blocker| show_blocker(blocker, clock)),
+            assumed_wording: incident.assumed,
+            evidence: incident.evidence.iter().map(|proof| quote(&story.logs, proof)).collect(),
+        });
+    }
+    incidents
+}
+
+fn show_blocker(blocker: &Lifetime, clock: &Clock) -> Blocker {
+    Blocker {
+        program: blocker.program.name(),
+        pid: blocker.pid,
+        task_id: blocker.task.clone(),
+        launched: clock.show(blocker.start.at),
+        launched_known: blocker.start.known,
+        active_from: clock.show(blocker.active_from()),
+        ended: clock.show(blocker.end.at),
+        ended_known: blocker.end.known,
+        launched_by: blocker.launched_by,
+    }
+}
+
+fn decode(code: &ExitCode, codes: &CodeTable) -> Code {
+    let meaning = codes.meaning(code);
+    Code {
+        raw: code.raw.clone(),
+        hex: hex(meaning.value),
+        component: codes.component(meaning.value),
+        code: meaning.value & 0xFFFF,
+        meaning: meaning.meaning,
+    }
+}
+
+/// `0x8DB5019C`.
+pub fn hex(value: u32) -> String {
+    format!("0x{value:08X}")
+}
+
+/// A number to a tenth, as reports print it.
+pub fn to_tenth(value: f64) -> f64 {
+    (value * 10.0).round() / 10.0
+}
+
+fn quote(logs: &DeviceLogs, proof: &Proof) -> Evidence {
+    let entry = logs.entry(proof.entry);
+    Evidence {
+        path: logs.source(proof.entry).path.clone(),
+        member: None,
+        line: entry.quote.line,
+        offset: entry.quote.offset,
+        length: entry.quote.length,
+        says: proof.says,
+        mark: entry.mark.map(|mark| mark.word()),
+        text: entry.quote.text.to_string(),
+    }
+}
+
+/// Made of the device and the refusal alone: no path, and no blocker, which later logs may
+/// still reveal.
+fn id(story: &Story, incident: &correlate::Incident, task: Option<&str>) -> String {
+    let mut hash = Sha256::new();
+    let device = story.logs.device.rsplit('/').next().unwrap_or_default().to_uppercase();
+    let at = incident.at.0.to_string();
+    for part in [device.as_str(), task.unwrap_or_default(), at.as_str()] {
+        hash.update(part.as_bytes());
+        hash.update([0]);
+    }
+    hash.finalize().iter().take(8).map(|byte| format!("{byte:02x}")).collect()
+}

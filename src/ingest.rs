@@ -1,0 +1,311 @@
+//! A device's sources → its records.
+//!
+//! What is kept of a log: every event, and of the lines that only show that the program
+//! lived both edges of every silence and one in [`KEEP_EVERY`]. So a device's memory grows
+//! with what happened, not with the size of its logs. Quoted text is copied as it is read:
+//! a file on a share may be another one a moment later.
+
+use provtrace_parsers::engine::{Line, LineCounts, Outcome};
+use provtrace_parsers::event::{Event, Mark};
+use provtrace_parsers::format::{Format, Formats, SourceKind};
+use provtrace_parsers::stamp::{DateOrder, Stamp};
+
+use crate::discover::{Device, Skipped, Source};
+use crate::source::{Block, OpenSource, ReadEnd, Sink};
+
+/// Of lines that only show life, one in so many milliseconds is kept, besides the edges.
+const KEEP_EVERY: i64 = 30_000;
+/// Most records that are kept of one source: bounds memory against hostile logs.
+const MOST_ENTRIES: usize = 400_000;
+
+/// A line as it can be quoted.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Quote {
+    /// From 1.
+    pub line: u64,
+    /// Bytes in the raw file.
+    pub offset: u64,
+    /// Bytes in the raw file, without the line end.
+    pub length: u64,
+    /// The line, decoded.
+    pub text: Box<str>,
+}
+
+/// A record that was kept.
+#[derive(Debug, Clone)]
+pub struct Entry {
+    /// Local wall clock; `None` for records of logs without stamps.
+    pub stamp: Option<Stamp>,
+    /// Process id in the envelope.
+    pub pid: Option<u32>,
+    /// Thread id in the envelope.
+    pub tid: Option<u32>,
+    /// What it says.
+    pub event: Event,
+    /// The mark of the rule; `None` for a stamped line that no rule knows.
+    pub mark: Option<Mark>,
+    /// The line.
+    pub quote: Quote,
+}
+
+/// One log, read.
+#[derive(Debug, Clone)]
+pub struct SourceLog {
+    /// As shown.
+    pub path: String,
+    /// Whose traces its lines are.
+    pub kind: SourceKind,
+    /// The task id in the file's name.
+    pub task: Option<String>,
+    /// In the order of the file.
+    pub entries: Vec<Entry>,
+    /// What became of its lines.
+    pub counts: LineCounts,
+    /// Bytes read.
+    pub bytes: u64,
+}
+
+/// All of a device's logs.
+#[derive(Debug, Clone, Default)]
+pub struct DeviceLogs {
+    /// The device's name.
+    pub device: String,
+    /// In order of path.
+    pub sources: Vec<SourceLog>,
+    /// Sources that could not be read, or not to their end.
+    pub skipped: Vec<Skipped>,
+    /// What a reader of the report should know.
+    pub warnings: Vec<String>,
+}
+
+/// Reads all sources of a device. `progress` is told of bytes as they are read.
+pub fn read_device(device: &Device, formats: &Formats, progress: &dyn Fn(u64)) -> DeviceLogs {
+    let mut logs = DeviceLogs { device: device.name.clone(), ..DeviceLogs::default() };
+    let mut dates = DateOrders::new(device, formats);
+    let mut buffer = Vec::new();
+    for source in &device.sources {
+        let format = &formats.formats[source.format];
+        let mut keeper = Keeper::new(format);
+        let read = read_source(source, format, &mut dates, &mut buffer, &mut keeper, progress);
+        let skipped = |reason: String| Skipped { path: source.shown.clone(), reason };
+        let end = match read {
+            Ok(end) => end,
+            Err(reason) => {
+                logs.skipped.push(skipped(reason));
+                continue;
+            }
+        };
+        keeper.finish();
+        logs.skipped.extend(end.stopped.map(skipped));
+        if keeper.dropped > 0 {
+            let dropped = keeper.dropped;
+            let reason =
+                format!("partly read: {dropped} records beyond {MOST_ENTRIES} were only counted");
+            logs.skipped.push(skipped(reason));
+        }
+        logs.sources.push(SourceLog {
+            path: source.shown.clone(),
+            kind: format.kind,
+            task: source.task.clone(),
+            entries: keeper.entries,
+            counts: end.counts,
+            bytes: end.bytes,
+        });
+    }
+    logs.warnings = dates.warnings;
+    logs
+}
+
+/// Reads one source to its end; `buffer` is memory that goes from source to source.
+///
+/// # Errors
+/// Why nothing of it could be read.
+pub fn read_source(
+    source: &Source,
+    format: &Format,
+    dates: &mut DateOrders<'_>,
+    buffer: &mut Vec<u8>,
+    sink: &mut impl Sink,
+    progress: &dyn Fn(u64),
+) -> Result<ReadEnd, String> {
+    let open = OpenSource::open(source, format, std::mem::take(buffer))?;
+    let order = match open.date_order() {
+        None => DateOrder::MonthFirst,
+        Some(Some(order)) => order,
+        Some(None) => dates.of_device(source),
+    };
+    let (memory, end) = open.read(order, sink, progress);
+    *buffer = memory;
+    end
+}
+
+/// The order of day and month, for files whose own dates can be read either way.
+#[derive(Debug)]
+pub struct DateOrders<'d> {
+    device: &'d Device,
+    formats: &'d Formats,
+    known: Option<Option<DateOrder>>,
+    /// Files that stayed ambiguous.
+    pub warnings: Vec<String>,
+}
+
+impl<'d> DateOrders<'d> {
+    /// Nothing is read before it is needed.
+    pub fn new(device: &'d Device, formats: &'d Formats) -> DateOrders<'d> {
+        DateOrders { device, formats, known: None, warnings: Vec::new() }
+    }
+
+    /// The order that the device's other files show; month first, and a warning, if none does.
+    fn of_device(&mut self, source: &Source) -> DateOrder {
+        let device = self.device;
+        let formats = self.formats;
+        let known = *self.known.get_or_insert_with(|| {
+            device.sources.iter().find_map(|other| {
+                let format = &formats.formats[other.format];
+                OpenSource::open(other, format, Vec::new()).ok()?.date_order()?
+            })
+        });
+        known.unwrap_or_else(|| {
+            let path = &source.shown;
+            self.warnings.push(format!(
+                "{path}: day and month of its dates can't be told apart; read as month/day"
+            ));
+            DateOrder::MonthFirst
+        })
+    }
+}
+
+/// Keeps what the timeline needs of a source's lines.
+struct Keeper<'f> {
+    format: &'f Format,
+    entries: Vec<Entry>,
+    dropped: u64,
+    /// The last stamped line, not kept yet; its text is still in the block.
+    last: Option<Last>,
+    /// The same from an earlier block.
+    carried: Option<Entry>,
+    kept_at: Option<Stamp>,
+}
+
+/// A line that only shows life.
+#[derive(Debug, Clone, Copy)]
+struct Last {
+    number: u64,
+    offset: u64,
+    length: usize,
+    stamp: Stamp,
+    pid: Option<u32>,
+    tid: Option<u32>,
+    mark: Option<Mark>,
+}
+
+impl<'f> Keeper<'f> {
+    fn new(format: &'f Format) -> Keeper<'f> {
+        Keeper { format, entries: Vec::new(), dropped: 0, last: None, carried: None, kept_at: None }
+    }
+
+    /// The last line of a source is the end of what it shows.
+    fn finish(&mut self) {
+        if let Some(entry) = self.carried.take() {
+            self.keep(entry);
+        }
+    }
+
+    fn keep(&mut self, entry: Entry) {
+        if let Some(stamp) = entry.stamp {
+            self.kept_at = Some(stamp);
+        }
+        if self.entries.len() < MOST_ENTRIES {
+            self.entries.push(entry);
+        } else {
+            self.dropped += 1;
+        }
+    }
+
+    fn keep_last(&mut self, block: &mut Block<'_>) {
+        if let Some(entry) = self.carried.take() {
+            self.keep(entry);
+        }
+        if let Some(last) = self.last.take() {
+            let entry = last.entry(block);
+            self.keep(entry);
+        }
+    }
+
+    /// Keeps the line before, if `stamp` comes after a silence (or before it, by a jump).
+    fn edge(&mut self, stamp: Stamp, block: &mut Block<'_>) -> bool {
+        let before = self.last.map(|last| last.stamp);
+        let before =
+            before.or(self.carried.as_ref().and_then(|entry| entry.stamp)).or(self.kept_at);
+        let silence = before.is_some_and(|before| {
+            let gap = stamp.0 - before.0;
+            !(0..=KEEP_EVERY).contains(&gap)
+        });
+        let due = self.kept_at.is_none_or(|kept| stamp.0 - kept.0 > KEEP_EVERY);
+        if silence || due {
+            self.keep_last(block);
+        }
+        silence || self.kept_at.is_none()
+    }
+}
+
+impl Last {
+    fn entry(&self, block: &mut Block<'_>) -> Entry {
+        let (offset, length, text) = block.quote(self.offset, self.length);
+        Entry {
+            stamp: Some(self.stamp),
+            pid: self.pid,
+            tid: self.tid,
+            event: Event::Alive,
+            mark: self.mark,
+            quote: Quote { line: self.number, offset, length, text },
+        }
+    }
+}
+
+impl Sink for Keeper<'_> {
+    fn line(&mut self, line: &Line<'_>, block: &mut Block<'_>) {
+        let mark = line.rule.map(|rule| self.format.rules[rule].mark);
+        match (&line.event, line.stamp) {
+            (Some(event), stamp) if *event != Event::Alive => {
+                if let Some(stamp) = stamp {
+                    self.edge(stamp, block);
+                }
+                // The line before an event is the end of what came before it.
+                self.keep_last(block);
+                let (offset, length, text) = block.quote(line.offset, line.raw.len());
+                self.keep(Entry {
+                    stamp,
+                    pid: line.pid,
+                    tid: line.tid,
+                    event: event.clone(),
+                    mark: mark.or(self.format.xml.as_ref().map(|xml| xml.mark)),
+                    quote: Quote { line: line.number, offset, length, text },
+                });
+            }
+            (_, Some(stamp)) if line.outcome != Outcome::Continued => {
+                let is_edge = self.edge(stamp, block);
+                self.carried = None;
+                self.last = Some(Last {
+                    number: line.number,
+                    offset: line.offset,
+                    length: line.raw.len(),
+                    stamp,
+                    pid: line.pid,
+                    tid: line.tid,
+                    mark,
+                });
+                if is_edge {
+                    self.keep_last(block);
+                }
+            }
+            (Some(_) | None, _) => {}
+        }
+    }
+
+    fn end_block(&mut self, block: &mut Block<'_>) {
+        if let Some(last) = self.last.take() {
+            self.carried = Some(last.entry(block));
+        }
+    }
+}

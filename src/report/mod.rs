@@ -1,0 +1,7 @@
+//! Values → text. Every renderer writes to the writer that it is given.
+
+pub mod json;
+pub mod lanes;
+pub mod plain;
+pub mod records;
+pub mod table;

@@ -1,0 +1,41 @@
+//! Text from logs, made harmless: a log line may hold anything, a terminal obeys some of it.
+
+use std::borrow::Cow;
+
+/// Control characters and those that turn the direction of text become `\u{…}`; a tab a blank.
+pub fn harmless(text: &str) -> Cow<'_, str> {
+    let bad = |c: char| {
+        c.is_control()
+            || matches!(c, '\u{200E}' | '\u{200F}' | '\u{202A}'..='\u{202E}' | '\u{2066}'..='\u{2069}')
+    };
+    if !text.contains(bad) {
+        return Cow::Borrowed(text);
+    }
+    let mut out = String::with_capacity(text.len() + 16);
+    for c in text.chars() {
+        match c {
+            '\t' => out.push(' '),
+            c if bad(c) => out.extend(c.escape_unicode()),
+            c => out.push(c),
+        }
+    }
+    Cow::Owned(out)
+}
+
+/// `1 device`, `2 devices`.
+pub fn count(number: u64, noun: &str) -> String {
+    let s = if number == 1 { "" } else { "s" };
+    format!("{number} {noun}{s}")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn escapes_are_shown_not_obeyed() {
+        assert_eq!(harmless("a\tb"), "a b");
+        assert_eq!(harmless("\u{1b}[31mred\u{202E}"), "\\u{1b}[31mred\\u{202e}");
+        assert!(matches!(harmless("plain é"), Cow::Borrowed(_)));
+    }
+}

@@ -1,0 +1,255 @@
+//! Steps and actions → provisioning runs, and what their template and steps are called.
+
+use std::collections::BTreeMap;
+
+use provtrace_parsers::code::ExitCode;
+use provtrace_parsers::event::ActionOutcome;
+use provtrace_parsers::stamp::Stamp;
+use serde::Serialize;
+
+use crate::lifetime::{EntryRef, Lifetime};
+use crate::provision::Provisioning;
+use crate::tasks::Tasks;
+
+/// A silence that parts two runs, in seconds: longer than a clock jump between zones.
+const PAUSE: i64 = 16 * 3600;
+
+/// How a template's name is known, by REPORT.md's words.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum TemplateSource {
+    /// The administrator's mapping.
+    Mapping,
+    /// The task's name, by convention.
+    TaskName,
+    /// Devices with the same sequence of steps share a generated name.
+    Signature,
+    /// Not known.
+    None,
+}
+
+/// One provisioning run of a device.
+#[derive(Debug, Clone)]
+pub struct Run {
+    /// From 1, in order of time.
+    pub number: u32,
+    /// The template's name where mapping or task name tell it.
+    pub template: Option<(String, TemplateSource)>,
+    /// When its first action or step began.
+    pub at: Stamp,
+}
+
+/// A step of a provisioning run that starts a program.
+#[derive(Debug, Clone)]
+pub struct Step {
+    /// The run, as an index into the device's runs.
+    pub run: usize,
+    /// From 1, among the run's steps that start a program.
+    pub ordinal: u32,
+    /// Its name: mapping, action, package or task, in this order.
+    pub name: String,
+    /// The task id.
+    pub task: Option<String>,
+    /// Its process, as an index into the device's lifetimes.
+    pub lifetime: usize,
+    /// When its program was started.
+    pub at: Stamp,
+    /// When its program ended, as the step saw it.
+    pub ended: Option<Stamp>,
+    /// Its exit codes, the most authoritative first: parent, own log, action.
+    pub codes: Vec<(ExitCode, EntryRef)>,
+}
+
+/// A step before its run is known.
+#[derive(Debug, Clone)]
+pub struct StepDraft {
+    /// See [`Step::lifetime`].
+    pub lifetime: usize,
+    /// See [`Step::at`].
+    pub at: Stamp,
+    /// See [`Step::ended`].
+    pub ended: Option<Stamp>,
+    /// See [`Step::codes`]; those of the action are added with the run.
+    pub codes: Vec<(ExitCode, EntryRef)>,
+    /// The name of the task, for the naming convention.
+    pub task_name: Option<String>,
+}
+
+/// Divides a device's steps, which are in order of time, into runs, and names both.
+pub fn divide(
+    lifetimes: &[Lifetime],
+    drafts: Vec<StepDraft>,
+    provisioning: &Provisioning,
+    tasks: &Tasks,
+    device: &str,
+) -> (Vec<Run>, Vec<Step>) {
+    let mut runs = Vec::new();
+    let mut steps = Vec::new();
+    let starts = run_starts(lifetimes, &drafts, provisioning);
+    let mut groups: Vec<Vec<StepDraft>> = vec![Vec::new(); starts.len()];
+    for draft in drafts {
+        let run = starts.partition_point(|start| *start <= draft.at).saturating_sub(1);
+        groups[run].push(draft);
+    }
+    for (start, group) in starts.iter().zip(groups) {
+        let run = runs.len();
+        let number = u32::try_from(run + 1).unwrap_or(u32::MAX);
+        let span = (*start, starts.get(run + 1).copied());
+        let template = template_of(lifetimes, &group, provisioning, tasks, device, span);
+        runs.push(Run { number, template, at: *start });
+        let named =
+            group.into_iter().map(|draft| named(lifetimes, draft, run, provisioning, tasks));
+        steps.extend(named);
+    }
+    number_steps(&mut steps);
+    (runs, steps)
+}
+
+/// Moments at which runs begin.
+fn run_starts(
+    lifetimes: &[Lifetime],
+    drafts: &[StepDraft],
+    provisioning: &Provisioning,
+) -> Vec<Stamp> {
+    let actions = provisioning.actions.iter().map(|action| (action.at, action.name.as_str()));
+    let tasks = drafts.iter().filter_map(|draft| {
+        let task = lifetimes[draft.lifetime].task.as_deref()?;
+        Some((draft.at, task))
+    });
+    // One vocabulary at a time: names of actions where there are any, else task ids.
+    let items: Vec<(Stamp, &str)> =
+        if provisioning.actions.is_empty() { tasks.collect() } else { actions.collect() };
+    let mut all: Vec<(Stamp, Option<usize>)> =
+        drafts.iter().map(|draft| (draft.at, None)).collect();
+    all.extend(items.iter().enumerate().map(|(at, (stamp, _))| (*stamp, Some(at))));
+    all.sort_by_key(|(stamp, item)| (*stamp, item.is_none()));
+    let mut starts: Vec<Stamp> = Vec::new();
+    let mut first_item = None;
+    let mut before: Option<Stamp> = None;
+    for (stamp, item) in all {
+        let paused = before.is_none_or(|before| stamp.seconds_since(before) > PAUSE);
+        let again =
+            item.zip(first_item).is_some_and(|(item, first)| begins_again(&items, first, item));
+        if paused || again {
+            starts.push(stamp);
+            first_item = None;
+        }
+        first_item = first_item.or(item);
+        before = Some(stamp);
+    }
+    starts
+}
+
+/// Whether the sequence of `items` starts anew at `item`: the run's first two names again.
+fn begins_again(items: &[(Stamp, &str)], first: usize, item: usize) -> bool {
+    let name = |at: usize| items.get(at).map(|(_, name)| *name);
+    let distance = item - first;
+    distance >= 2
+        && name(item) == name(first)
+        && name(first) != name(first + 1)
+        && (name(item + 1) == name(first + 1) || name(item + 1).is_none())
+}
+
+fn named(
+    lifetimes: &[Lifetime],
+    draft: StepDraft,
+    run: usize,
+    provisioning: &Provisioning,
+    tasks: &Tasks,
+) -> Step {
+    let lifetime = &lifetimes[draft.lifetime];
+    let mapped = lifetime.task.as_deref().and_then(|task| tasks.get(task)?.step.clone());
+    let action = || provisioning.action_at(draft.at).map(|action| action.name.clone());
+    let task = || lifetime.task.as_ref().map(|task| format!("task {task}"));
+    let name = mapped
+        .or_else(action)
+        .or_else(|| lifetime.package.clone())
+        .or_else(task)
+        .unwrap_or_else(|| lifetime.program.name().to_owned());
+    let mut codes = draft.codes;
+    if let Some(action) = provisioning.action_at(draft.at) {
+        let later = action.results.iter().filter(|(_, at, _)| *at >= draft.at);
+        codes.extend(later.filter_map(|(outcome, _, entry)| match outcome {
+            ActionOutcome::Code(code) => Some((code.clone(), *entry)),
+            ActionOutcome::Success | ActionOutcome::Failed => None,
+        }));
+    }
+    Step {
+        run,
+        ordinal: 0,
+        name,
+        task: lifetime.task.clone(),
+        lifetime: draft.lifetime,
+        at: draft.at,
+        ended: draft.ended,
+        codes,
+    }
+}
+
+/// Steps count from 1 in a run; a step that is tried again keeps its number.
+fn number_steps(steps: &mut [Step]) {
+    let mut before: Option<(usize, Option<String>, String, u32)> = None;
+    for step in steps {
+        step.ordinal = match &before {
+            Some((run, task, name, ordinal)) if *run == step.run => {
+                let again = *task == step.task && *name == step.name;
+                if again { *ordinal } else { ordinal + 1 }
+            }
+            Some(_) | None => 1,
+        };
+        before = Some((step.run, step.task.clone(), step.name.clone(), step.ordinal));
+    }
+}
+
+fn template_of(
+    lifetimes: &[Lifetime],
+    steps: &[StepDraft],
+    provisioning: &Provisioning,
+    tasks: &Tasks,
+    device: &str,
+    span: (Stamp, Option<Stamp>),
+) -> Option<(String, TemplateSource)> {
+    let mut votes: BTreeMap<&str, usize> = BTreeMap::new();
+    for step in steps {
+        let task = lifetimes[step.lifetime].task.as_deref();
+        if let Some(task) = task.and_then(|task| tasks.get(task)) {
+            *votes.entry(task.template.as_str()).or_default() += 1;
+        }
+    }
+    // A task can be shared by templates: the one that most of the run's tasks name.
+    let most = votes.iter().max_by_key(|(name, votes)| (**votes, std::cmp::Reverse(**name)));
+    if let Some((name, _)) = most {
+        return Some(((*name).to_owned(), TemplateSource::Mapping));
+    }
+    let in_run = |at: Stamp| at >= span.0 && span.1.is_none_or(|until| at < until);
+    // The agent writes the name before the first action.
+    let early = |at: Stamp| in_run(at) || span.0.seconds_since(at).unsigned_abs() <= 3600;
+    let logged = provisioning.task_names.iter().filter(|(at, _)| early(*at)).map(|(_, name)| name);
+    let stepped = steps.iter().filter_map(|step| step.task_name.as_ref());
+    let name = logged.chain(stepped).find_map(|name| template_in_task_name(name, device))?;
+    Some((name, TemplateSource::TaskName))
+}
+
+/// The template in a task name of the form `<template> <COMPUTER> <date>`.
+fn template_in_task_name(name: &str, device: &str) -> Option<String> {
+    let computer = device.rsplit('/').next()?.to_lowercase();
+    let words: Vec<&str> = name.split_whitespace().collect();
+    let at = words.iter().position(|word| word.to_lowercase() == computer)?;
+    (at > 0).then(|| words[..at].join(" "))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn task_names_by_convention() {
+        let template = |name| template_in_task_name(name, "share/PAR-1");
+        assert_eq!(
+            template("W11 Standard Office par-1 2025-03-24").as_deref(),
+            Some("W11 Standard Office")
+        );
+        assert_eq!(template("W11 Standard Office PAR-12 2025-03-24"), None);
+        assert_eq!(template("PAR-1 2025-03-24"), None);
+    }
+}

@@ -1,0 +1,123 @@
+//! Templates that nothing names: runs that took the same sequence of steps share a name.
+//!
+//! A failed run stops early, and a lost log leaves a gap: a run belongs to the one longest
+//! sequence that its own steps are a part of, in order. Where two fit, none is claimed.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use sha2::{Digest, Sha256};
+
+use crate::device::{DeviceReport, RunReport};
+use crate::run::TemplateSource;
+
+/// Most distinct sequences that are compared with one another: past it, only equal ones share.
+const MOST_SEQUENCES: usize = 3000;
+
+type Sequence = Vec<String>;
+
+/// Names the runs of all devices that mapping and task name leave unnamed.
+pub fn name_templates(devices: &mut [DeviceReport]) {
+    let unnamed =
+        devices.iter().flat_map(|device| &device.runs).filter(|run| run.template.is_none());
+    let mut labels: BTreeMap<Sequence, (String, String)> = BTreeMap::new();
+    for run in unnamed {
+        let ends = run.steps.first().zip(run.steps.last());
+        let ends = ends.map(|(first, last)| (first.name.clone(), last.name.clone()));
+        labels.entry(sequence(run)).or_insert_with(|| ends.unwrap_or_default());
+    }
+    let sequences: Vec<Sequence> = labels.keys().cloned().collect();
+    let longest = longest(&sequences);
+    let mut names: BTreeMap<Sequence, Option<String>> = BTreeMap::new();
+    for own in &sequences {
+        let mut fits = longest.iter().filter(|whole| is_part(own, whole));
+        let only = fits.next().filter(|_| fits.next().is_none());
+        names.insert(own.clone(), only.map(|whole| label(whole, &labels[*whole])));
+    }
+    for run in devices.iter_mut().flat_map(|device| &mut device.runs) {
+        if run.template.is_none() {
+            let name = names.get(&sequence(run)).cloned().flatten();
+            run.template = name.map(|name| (name, TemplateSource::Signature));
+        }
+    }
+}
+
+/// A run's steps by task id, or by name where a step has none.
+fn sequence(run: &RunReport) -> Sequence {
+    run.steps.iter().map(|step| step.task.clone().unwrap_or_else(|| step.name.clone())).collect()
+}
+
+/// Sequences that are no part of another one.
+fn longest(sequences: &[Sequence]) -> BTreeSet<&Sequence> {
+    if sequences.len() > MOST_SEQUENCES {
+        return sequences.iter().collect();
+    }
+    let mut by_length: Vec<&Sequence> = sequences.iter().collect();
+    by_length.sort_by_key(|sequence| std::cmp::Reverse(sequence.len()));
+    let mut longest: Vec<&Sequence> = Vec::new();
+    for sequence in by_length {
+        if !longest.iter().any(|whole| is_part(sequence, whole)) {
+            longest.push(sequence);
+        }
+    }
+    longest.into_iter().collect()
+}
+
+/// Whether `part` stands in `whole` in the same order, perhaps with gaps.
+fn is_part(part: &[String], whole: &[String]) -> bool {
+    let mut rest = whole.iter();
+    part.iter().all(|step| rest.any(|other| other == step))
+}
+
+/// `unnamed 4e1f: 7-Zip … Chrome (7 steps)`: the same for the same sequence.
+fn label(sequence: &[String], (first, last): &(String, String)) -> String {
+    let mut hash = Sha256::new();
+    for step in sequence {
+        hash.update(step.as_bytes());
+        hash.update([0]);
+    }
+    let short: String = hash.finalize().iter().take(2).map(|byte| format!("{byte:02x}")).collect();
+    match sequence.len() {
+        1 => format!("unnamed {short}: {first}"),
+        count => format!("unnamed {short}: {first} … {last} ({count} steps)"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::device::StepReport;
+
+    fn device(name: &str, steps: &[&str]) -> DeviceReport {
+        let step = |task: &&str| StepReport {
+            name: format!("Install {task}"),
+            ordinal: 1,
+            task: Some((*task).to_owned()),
+            refused: false,
+        };
+        let run = RunReport {
+            number: 1,
+            template: None,
+            steps: steps.iter().map(step).collect(),
+            minutes_lost: None,
+        };
+        DeviceReport { device: name.to_owned(), runs: vec![run], ..DeviceReport::default() }
+    }
+
+    #[test]
+    fn a_stopped_run_shares_the_name_of_the_whole_one() {
+        let mut devices = vec![
+            device("a", &["1", "2", "3"]),
+            device("b", &["1", "2"]),
+            device("c", &["1", "4", "5"]),
+            device("d", &["1"]),
+            device("e", &["1", "3"]),
+        ];
+        name_templates(&mut devices);
+        let name = |at: usize| devices[at].runs[0].template.clone();
+        assert!(name(0).is_some_and(|(name, _)| name.ends_with("Install 1 … Install 3 (3 steps)")));
+        assert_eq!(name(0), name(1));
+        assert_eq!(name(0), name(4));
+        assert_ne!(name(0), name(2));
+        assert_eq!(name(3), None, "two sequences begin like this one");
+    }
+}

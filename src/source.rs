@@ -1,0 +1,334 @@
+//! One source → decoded text → lines, streaming in blocks of bounded size.
+
+use std::fs::File;
+use std::io::Read;
+
+use memchr::{memchr, memrchr};
+use provtrace_parsers::engine::{BlockEnd, Line, LineCounts, Outcome, Reader};
+use provtrace_parsers::event::Event;
+use provtrace_parsers::format::{Format, XmlToml};
+use provtrace_parsers::policy_status;
+use provtrace_parsers::stamp::{DateOrder, date_order, has_slash_dates};
+use provtrace_parsers::text::{self, TextEncoding};
+
+use crate::discover::{Source, plain};
+
+/// Bytes read at a time, and the longest line that is read whole.
+const BLOCK: usize = 1 << 20;
+
+/// The text of some whole lines, and how it leads back to the raw bytes.
+#[derive(Debug)]
+pub struct Block<'t> {
+    text: &'t [u8],
+    /// Where `text` starts in the decoded text of the source.
+    base: u64,
+    utf16: Option<Cursor>,
+    /// Raw bytes before the decoded text: the byte-order mark.
+    mark: u64,
+}
+
+/// A place in a transcoded block that is known in both counts; it only moves forward.
+#[derive(Debug, Clone, Copy)]
+struct Cursor {
+    decoded: usize,
+    raw: u64,
+}
+
+impl Block<'_> {
+    /// Raw offset, raw length and text of a line of this block. Lines are asked for in order.
+    pub fn quote(&mut self, offset: u64, length: usize) -> (u64, u64, Box<str>) {
+        let start = usize::try_from(offset - self.base).unwrap_or(usize::MAX);
+        let line = self.text.get(start..start + length).unwrap_or_default();
+        let text = text::decode(line);
+        let Some(cursor) = &mut self.utf16 else {
+            return (self.mark + offset, length as u64, text.into());
+        };
+        let between = self.text.get(cursor.decoded..start).unwrap_or_default();
+        cursor.raw += text::utf16_length(&text::decode(between));
+        cursor.decoded = start;
+        (cursor.raw, text::utf16_length(&text), text.into())
+    }
+}
+
+/// Takes the lines of a source.
+pub trait Sink {
+    /// The next line. What is to be kept must be copied.
+    fn line(&mut self, line: &Line<'_>, block: &mut Block<'_>);
+    /// The block goes away.
+    fn end_block(&mut self, block: &mut Block<'_>);
+}
+
+/// What is known after a source was read.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ReadEnd {
+    /// What became of its lines.
+    pub counts: LineCounts,
+    /// Raw bytes read.
+    pub bytes: u64,
+    /// Why reading stopped before the end, where it did.
+    pub stopped: Option<String>,
+}
+
+/// A source that is open, its first block read.
+pub struct OpenSource<'f> {
+    file: File,
+    format: &'f Format,
+    task: Option<String>,
+    buffer: Vec<u8>,
+    filled: usize,
+    at_end: bool,
+    failed: Option<String>,
+    bytes: u64,
+}
+
+impl<'f> OpenSource<'f> {
+    /// Opens a source. `buffer` is memory to use; [`OpenSource::read`] gives it back.
+    ///
+    /// # Errors
+    /// Why nothing of it can be read, in plain words.
+    pub fn open(
+        source: &Source,
+        format: &'f Format,
+        mut buffer: Vec<u8>,
+    ) -> Result<OpenSource<'f>, String> {
+        let file = File::open(&source.file).map_err(|error| plain(&error))?;
+        buffer.resize(BLOCK, 0);
+        let mut open = OpenSource {
+            file,
+            format,
+            task: source.task.clone(),
+            buffer,
+            filled: 0,
+            at_end: false,
+            failed: None,
+            bytes: 0,
+        };
+        open.fill();
+        match &open.failed {
+            Some(reason) if open.filled == 0 => Err(reason.clone()),
+            _some_bytes => Ok(open),
+        }
+    }
+
+    /// What its first block says of the order of its slash dates: `None` if it has no such
+    /// dates, `Some(None)` if they can be read either way.
+    pub fn date_order(&self) -> Option<Option<DateOrder>> {
+        let head = &self.buffer[..self.filled];
+        let (encoding, mark) = text::sniff(head);
+        if encoding == TextEncoding::Bytes {
+            return has_slash_dates(&head[mark..]).then(|| date_order(&head[mark..]));
+        }
+        let mut decoded = String::new();
+        text::transcode_utf16(&head[mark..], encoding, &mut decoded);
+        has_slash_dates(decoded.as_bytes()).then(|| date_order(decoded.as_bytes()))
+    }
+
+    /// Reads to the end and gives every line to `sink`; returns the buffer for the next source.
+    ///
+    /// # Errors
+    /// Why it can't be read as text at all.
+    pub fn read(
+        mut self,
+        order: DateOrder,
+        sink: &mut impl Sink,
+        progress: &dyn Fn(u64),
+    ) -> (Vec<u8>, Result<ReadEnd, String>) {
+        let head = &self.buffer[..self.filled];
+        let (encoding, mark) = text::sniff(head);
+        if encoding == TextEncoding::Bytes && text::is_binary(head) {
+            return (self.buffer, Err("binary, not a log".to_owned()));
+        }
+        progress(self.bytes);
+        let counts = if let Some(xml) = &self.format.xml {
+            self.read_document(xml, sink)
+        } else if encoding == TextEncoding::Bytes {
+            self.read_bytes(mark, order, sink, progress)
+        } else {
+            self.read_utf16(encoding, mark, order, sink, progress)
+        };
+        let end = ReadEnd { counts, bytes: self.bytes, stopped: self.failed };
+        (self.buffer, Ok(end))
+    }
+
+    /// Fills the buffer, to its end or to the end of the file.
+    fn fill(&mut self) {
+        while self.filled < self.buffer.len() && !self.at_end {
+            match self.file.read(&mut self.buffer[self.filled..]) {
+                Ok(0) => self.at_end = true,
+                Ok(count) => {
+                    self.filled += count;
+                    self.bytes += count as u64;
+                }
+                Err(error) if error.kind() == std::io::ErrorKind::Interrupted => {}
+                Err(error) => {
+                    let reason = format!("partly read: {} at byte {}", plain(&error), self.bytes);
+                    self.failed = Some(reason);
+                    self.at_end = true;
+                }
+            }
+        }
+    }
+
+    fn refill(&mut self, used: usize, progress: &dyn Fn(u64)) {
+        self.buffer.copy_within(used..self.filled, 0);
+        self.filled -= used;
+        let before = self.bytes;
+        self.fill();
+        progress(self.bytes - before);
+    }
+
+    fn read_bytes(
+        &mut self,
+        mark: usize,
+        order: DateOrder,
+        sink: &mut impl Sink,
+        progress: &dyn Fn(u64),
+    ) -> LineCounts {
+        let mut reader = Reader::new(self.format, order, line_end(&self.buffer[..self.filled]));
+        let mut skip = mark;
+        let mut base = 0;
+        loop {
+            let text = &self.buffer[skip..self.filled];
+            let end = self.block_end();
+            let used = give_block(&mut reader, text, end, base, None, mark as u64, sink);
+            base += used as u64;
+            if end == BlockEnd::Last {
+                return reader.counts();
+            }
+            self.refill(skip + used, progress);
+            skip = 0;
+        }
+    }
+
+    fn read_utf16(
+        &mut self,
+        encoding: TextEncoding,
+        mark: usize,
+        order: DateOrder,
+        sink: &mut impl Sink,
+        progress: &dyn Fn(u64),
+    ) -> LineCounts {
+        let mut decoded = String::new();
+        let mut reader = None;
+        let (mut skip, mut base, mut raw_at) = (mark, 0, mark as u64);
+        loop {
+            let raw = &self.buffer[skip..self.filled];
+            let mut end = self.block_end();
+            let mut whole = raw.len() & !1;
+            if end != BlockEnd::Last
+                && let Some(cut) = last_line_end(&raw[..whole], encoding)
+            {
+                whole = cut;
+                end = BlockEnd::More;
+            }
+            decoded.clear();
+            text::transcode_utf16(&raw[..whole], encoding, &mut decoded);
+            let text = decoded.as_bytes();
+            let reader =
+                reader.get_or_insert_with(|| Reader::new(self.format, order, line_end(text)));
+            let cursor = Cursor { decoded: 0, raw: raw_at };
+            let used = give_block(reader, text, end, base, Some(cursor), 0, sink);
+            base += used as u64;
+            raw_at += whole as u64;
+            if end == BlockEnd::Last {
+                return reader.counts();
+            }
+            self.refill(skip + whole, progress);
+            skip = 0;
+        }
+    }
+
+    fn block_end(&self) -> BlockEnd {
+        if self.at_end { BlockEnd::Last } else { BlockEnd::Full }
+    }
+
+    /// A file that is one XML document: its state is one event, on the line of its code.
+    fn read_document(&mut self, xml: &XmlToml, sink: &mut impl Sink) -> LineCounts {
+        let raw = &self.buffer[..self.filled];
+        let (encoding, mark) = text::sniff(raw);
+        let mut decoded = String::new();
+        if encoding == TextEncoding::Bytes {
+            decoded.push_str(&text::decode(&raw[mark..]));
+        } else {
+            text::transcode_utf16(&raw[mark..], encoding, &mut decoded);
+        }
+        let decoded = decoded.trim_end_matches('\0');
+        let mut state = policy_status::read(decoded, xml, self.task.as_deref());
+        if !self.at_end {
+            self.failed =
+                Some(format!("partly read: longer than {BLOCK} bytes, which no state file is"));
+            state = None;
+        }
+        let known = state.is_some();
+        let cursor = Cursor { decoded: 0, raw: mark as u64 };
+        let utf16 = (encoding != TextEncoding::Bytes).then_some(cursor);
+        let mut block = Block { text: decoded.as_bytes(), base: 0, utf16, mark: mark as u64 };
+        let told_by = decoded.lines().position(|line| line.contains(&xml.code)).unwrap_or(0);
+        let mut counts = LineCounts::default();
+        let mut offset = 0;
+        for (at, whole) in decoded.split_inclusive('\n').enumerate() {
+            let line = whole.trim_end_matches(['\r', '\n']);
+            let event = if at == told_by { state.take().map(Event::TaskState) } else { None };
+            let outcome = match (&event, known) {
+                (Some(_), _) => Outcome::Event,
+                (None, true) => Outcome::Noise,
+                (None, false) => Outcome::Unknown,
+            };
+            counts.lines += 1;
+            counts.understood += u64::from(known);
+            counts.unknown += u64::from(!known);
+            let line = Line {
+                number: counts.lines,
+                offset,
+                raw: line.as_bytes(),
+                stamp: None,
+                pid: None,
+                tid: None,
+                outcome,
+                event,
+                rule: None,
+            };
+            sink.line(&line, &mut block);
+            offset += whole.len() as u64;
+        }
+        sink.end_block(&mut block);
+        counts
+    }
+}
+
+fn give_block(
+    reader: &mut Reader<'_>,
+    text: &[u8],
+    end: BlockEnd,
+    base: u64,
+    utf16: Option<Cursor>,
+    mark: u64,
+    sink: &mut impl Sink,
+) -> usize {
+    let mut block = Block { text, base, utf16, mark };
+    let used = reader.block(text, end, &mut |line| sink.line(line, &mut block));
+    sink.end_block(&mut block);
+    used
+}
+
+/// `\r` for the few logs that have no other line end.
+fn line_end(head: &[u8]) -> u8 {
+    let only_returns = memchr(b'\n', head).is_none() && memchr(b'\r', head).is_some();
+    if only_returns { b'\r' } else { b'\n' }
+}
+
+/// The end of the last whole line in UTF-16 text, in bytes.
+fn last_line_end(raw: &[u8], encoding: TextEncoding) -> Option<usize> {
+    let mut end = raw.len();
+    while let Some(at) = memrchr(b'\n', &raw[..end]) {
+        let (high, start) = match encoding {
+            TextEncoding::Utf16Be => (at.checked_sub(1)?, at.checked_sub(1)?),
+            TextEncoding::Utf16Le | TextEncoding::Bytes => (at + 1, at),
+        };
+        if start.is_multiple_of(2) && raw.get(high) == Some(&0) {
+            return Some(start + 2);
+        }
+        end = at;
+    }
+    None
+}

@@ -1,0 +1,94 @@
+//! All devices' reports → the report.
+
+use std::collections::BTreeMap;
+
+use polars::prelude::PolarsResult;
+
+use crate::contract::{Coverage, OtherFailure, Report, Tool};
+use crate::device::{DeviceReport, hex};
+use crate::discover::Share;
+use crate::rank;
+use crate::run::TemplateSource;
+use crate::signature::name_templates;
+
+/// Merges what the devices gave; `share` tells what no device could give.
+///
+/// # Errors
+/// See [`rank::templates`].
+pub fn summarize(mut devices: Vec<DeviceReport>, share: &Share) -> PolarsResult<Report> {
+    name_templates(&mut devices);
+    let templates = rank::templates(&devices)?;
+    let steps = rank::steps(&devices)?;
+    let mut coverage = coverage(&devices, share);
+    let mut incidents = Vec::new();
+    let mut warnings = Vec::new();
+    let mut failures: BTreeMap<(u32, String), u64> = BTreeMap::new();
+    let mut near_misses = 0;
+    for device in devices {
+        for mut incident in device.incidents {
+            let run = device.runs.iter().find(|run| run.number == incident.run);
+            if let Some((name, source)) = run.and_then(|run| run.template.clone()) {
+                incident.template = Some(name);
+                incident.template_source = source;
+            } else {
+                incident.template_source = TemplateSource::None;
+            }
+            incidents.push(incident);
+        }
+        near_misses += device.near_misses;
+        warnings.extend(device.warnings);
+        for failure in device.other_failures {
+            *failures.entry(failure).or_default() += 1;
+        }
+    }
+    incidents
+        .sort_by(|a, b| (&a.at, &a.device, a.run, &a.id).cmp(&(&b.at, &b.device, b.run, &b.id)));
+    coverage.assumed_wording =
+        incidents.iter().filter(|incident| incident.assumed_wording).count() as u64;
+    warnings.sort();
+    let row = |((value, meaning), runs)| OtherFailure {
+        hex: hex(value),
+        code: value & 0xFFFF,
+        meaning,
+        runs,
+    };
+    let mut other_failures: Vec<OtherFailure> = failures.into_iter().map(row).collect();
+    other_failures.sort_by(|a, b| b.runs.cmp(&a.runs).then(a.hex.cmp(&b.hex)));
+    Ok(Report {
+        schema: "provtrace.report.v1",
+        tool: Tool { name: env!("CARGO_PKG_NAME"), version: env!("CARGO_PKG_VERSION") },
+        coverage,
+        incidents,
+        near_misses,
+        other_failures,
+        templates,
+        steps,
+        warnings,
+    })
+}
+
+fn coverage(devices: &[DeviceReport], share: &Share) -> Coverage {
+    let mut coverage = Coverage {
+        skipped: share.skipped.clone(),
+        unrecognised: share.unrecognised.clone(),
+        other_files: share.other_files,
+        ..Coverage::default()
+    };
+    for device in devices {
+        coverage.devices += u64::from(device.files > 0);
+        coverage.runs += device.runs.len() as u64;
+        coverage.files += device.files;
+        coverage.bytes += device.bytes;
+        coverage.lines += device.counts.lines;
+        coverage.lines_understood += device.counts.understood;
+        coverage.lines_continued += device.counts.continued;
+        coverage.lines_unknown += device.counts.unknown;
+        coverage.skipped.extend(device.skipped.iter().cloned());
+        if !device.has_zone {
+            coverage.devices_without_zone.push(device.device.clone());
+        }
+    }
+    coverage.skipped.sort();
+    coverage.devices_without_zone.sort();
+    coverage
+}
