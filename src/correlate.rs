@@ -11,7 +11,7 @@ use provtrace_parsers::stamp::Stamp;
 use serde::Serialize;
 
 use crate::ingest::DeviceLogs;
-use crate::lifetime::{EntryRef, Known, LaunchedBy, Lifetime, Program};
+use crate::lifetime::{EntryRef, LaunchedBy, Lifetime, Program};
 use crate::run::Step;
 use crate::timeline::Timeline;
 
@@ -386,13 +386,5 @@ impl Confidence {
             Confidence::Stated => "stated",
             Confidence::Inferred => "inferred",
         }
-    }
-}
-
-/// Whether an end is known by more than the last line that was seen.
-pub fn is_seen(known: Known) -> bool {
-    match known {
-        Known::Stated | Known::Parent => true,
-        Known::Scheduler | Known::Burst => false,
     }
 }

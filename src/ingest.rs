@@ -5,6 +5,9 @@
 //! with what happened, not with the size of its logs. Quoted text is copied as it is read:
 //! a file on a share may be another one a moment later.
 
+use std::cmp::Ordering;
+use std::collections::BTreeSet;
+
 use provtrace_parsers::engine::{Line, LineCounts, Outcome};
 use provtrace_parsers::event::{Event, Mark};
 use provtrace_parsers::format::{Format, Formats, SourceKind};
@@ -132,7 +135,7 @@ pub fn read_source(
     let order = match open.date_order() {
         None => DateOrder::MonthFirst,
         Some(Some(order)) => order,
-        Some(None) => dates.of_device(source),
+        Some(None) => dates.of_device(&open, source),
     };
     let (memory, end) = open.read(order, sink, progress);
     *buffer = memory;
@@ -156,14 +159,20 @@ impl<'d> DateOrders<'d> {
     }
 
     /// The order that the device's other files show; month first, and a warning, if none does.
-    fn of_device(&mut self, source: &Source) -> DateOrder {
-        let device = self.device;
-        let formats = self.formats;
+    fn of_device(&mut self, own: &OpenSource<'_>, source: &Source) -> DateOrder {
+        let (device, formats) = (self.device, self.formats);
         let known = *self.known.get_or_insert_with(|| {
-            device.sources.iter().find_map(|other| {
+            let mut other_days = BTreeSet::new();
+            for other in device.sources.iter().filter(|other| other.file != source.file) {
                 let format = &formats.formats[other.format];
-                OpenSource::open(other, format, Vec::new()).ok()?.date_order()?
-            })
+                let Ok(open) = OpenSource::open(other, format, Vec::new()) else { continue };
+                match open.date_order() {
+                    Some(Some(order)) => return Some(order),
+                    Some(None) => {}
+                    None => other_days.extend(open.days(DateOrder::MonthFirst)),
+                }
+            }
+            nearer(own, &other_days)
         });
         known.unwrap_or_else(|| {
             let path = &source.shown;
@@ -172,6 +181,20 @@ impl<'d> DateOrders<'d> {
             ));
             DateOrder::MonthFirst
         })
+    }
+}
+
+/// The order in which a file's days are those of the device's other files; `None` if both or
+/// neither are.
+fn nearer(own: &OpenSource<'_>, other_days: &BTreeSet<i64>) -> Option<DateOrder> {
+    let shared = |order| {
+        let days = own.days(order);
+        days.iter().filter(|day| other_days.range(*day - 1..=*day + 1).next().is_some()).count()
+    };
+    match shared(DateOrder::MonthFirst).cmp(&shared(DateOrder::DayFirst)) {
+        Ordering::Greater => Some(DateOrder::MonthFirst),
+        Ordering::Less => Some(DateOrder::DayFirst),
+        Ordering::Equal => None,
     }
 }
 

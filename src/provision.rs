@@ -15,8 +15,6 @@ use crate::lifetime::{EntryRef, Program};
 pub struct Child {
     /// Which of our programs, if it is one.
     pub program: Option<Program>,
-    /// The program as printed.
-    pub path: String,
     /// The task id in its arguments.
     pub task: Option<String>,
     /// The task's name in its arguments.
@@ -161,7 +159,6 @@ fn child(formats: &Formats, path: &str, arguments: &str, at: Stamp, created: Ent
     };
     Child {
         program: Program::of_path(path),
-        path: path.to_owned(),
         task: capture(&known.task, "task"),
         task_name: capture(&known.task_name, "name"),
         messenger: known.messenger.is_match(arguments),

@@ -1,6 +1,6 @@
 //! Steps and actions → provisioning runs, and what their template and steps are called.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use provtrace_parsers::code::ExitCode;
 use provtrace_parsers::event::ActionOutcome;
@@ -11,8 +11,10 @@ use crate::lifetime::{EntryRef, Lifetime};
 use crate::provision::Provisioning;
 use crate::tasks::Tasks;
 
-/// A silence that parts two runs, in seconds: longer than a clock jump between zones.
-const PAUSE: i64 = 16 * 3600;
+/// A silence after which a name that the run had already parts two runs, in seconds.
+const PAUSE: i64 = 3 * 3600;
+/// A silence that parts two runs whatever follows, in seconds.
+const LONG_PAUSE: i64 = 7 * 24 * 3600;
 
 /// How a template's name is known, by REPORT.md's words.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
@@ -35,8 +37,6 @@ pub struct Run {
     pub number: u32,
     /// The template's name where mapping or task name tell it.
     pub template: Option<(String, TemplateSource)>,
-    /// When its first action or step began.
-    pub at: Stamp,
 }
 
 /// A step of a provisioning run that starts a program.
@@ -96,7 +96,7 @@ pub fn divide(
         let number = u32::try_from(run + 1).unwrap_or(u32::MAX);
         let span = (*start, starts.get(run + 1).copied());
         let template = template_of(lifetimes, &group, provisioning, tasks, device, span);
-        runs.push(Run { number, template, at: *start });
+        runs.push(Run { number, template });
         let named =
             group.into_iter().map(|draft| named(lifetimes, draft, run, provisioning, tasks));
         steps.extend(named);
@@ -125,16 +125,20 @@ fn run_starts(
     all.sort_by_key(|(stamp, item)| (*stamp, item.is_none()));
     let mut starts: Vec<Stamp> = Vec::new();
     let mut first_item = None;
+    let mut names: BTreeSet<&str> = BTreeSet::new();
     let mut before: Option<Stamp> = None;
     for (stamp, item) in all {
-        let paused = before.is_none_or(|before| stamp.seconds_since(before) > PAUSE);
+        let pause = before.map_or(i64::MAX, |before| stamp.seconds_since(before));
+        let known = item.is_some_and(|item| names.contains(items[item].1));
         let again =
             item.zip(first_item).is_some_and(|(item, first)| begins_again(&items, first, item));
-        if paused || again {
+        if pause > LONG_PAUSE || (pause > PAUSE && known) || again {
             starts.push(stamp);
             first_item = None;
+            names.clear();
         }
         first_item = first_item.or(item);
+        names.extend(item.map(|item| items[item].1));
         before = Some(stamp);
     }
     starts

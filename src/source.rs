@@ -1,5 +1,6 @@
 //! One source → decoded text → lines, streaming in blocks of bounded size.
 
+use std::collections::BTreeSet;
 use std::fs::File;
 use std::io::Read;
 
@@ -121,6 +122,25 @@ impl<'f> OpenSource<'f> {
         let mut decoded = String::new();
         text::transcode_utf16(&head[mark..], encoding, &mut decoded);
         has_slash_dates(decoded.as_bytes()).then(|| date_order(decoded.as_bytes()))
+    }
+
+    /// Days (since 1970) of the stamps in its first block, with slash dates read in `order`.
+    pub fn days(&self, order: DateOrder) -> BTreeSet<i64> {
+        let head = &self.buffer[..self.filled];
+        let (encoding, mark) = text::sniff(head);
+        let mut decoded = String::new();
+        let head = if encoding == TextEncoding::Bytes {
+            &head[mark..]
+        } else {
+            text::transcode_utf16(&head[mark..], encoding, &mut decoded);
+            decoded.as_bytes()
+        };
+        let mut days = BTreeSet::new();
+        let mut note = |line: &Line<'_>| {
+            days.extend(line.stamp.map(|stamp| stamp.0.div_euclid(86_400_000)));
+        };
+        Reader::new(self.format, order, b'\n').block(head, BlockEnd::Last, &mut note);
+        days
     }
 
     /// Reads to the end and gives every line to `sink`; returns the buffer for the next source.
