@@ -249,10 +249,12 @@ impl Case<'_> {
                 && lifetime.covers(step.at, checked)
                 && named.is_none_or(|program| program == lifetime.program)
         });
-        // Best: clearly alive at the start; then a scan before a deployment; then the latest.
+        // Best: clearly alive at the start; at work, not waiting for another holder; then a scan
+        // before a deployment; then the latest.
         let best = candidates.max_by_key(|(_, lifetime)| {
             let clearly = lifetime.start.at < step.at && lifetime.end.at > step.at;
-            (clearly, lifetime.program == Program::Vulscan, lifetime.start.at)
+            let works = lifetime.active_from() <= checked;
+            (clearly, works, lifetime.program == Program::Vulscan, lifetime.start.at)
         });
         best.map(|(at, _)| at)
     }
@@ -291,7 +293,7 @@ impl Case<'_> {
         match blocker.program {
             Program::Vulscan => {
                 let during = |other: &Lifetime| {
-                    other.program == Program::Sdclient
+                    (other.program == Program::Sdclient || other.step.is_some())
                         && self.can_hold(other)
                         && other.start.at <= blocker.start.at
                         && blocker.start.at < other.end.at

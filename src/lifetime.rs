@@ -7,19 +7,6 @@ use serde::Serialize;
 
 use crate::ingest::{DeviceLogs, Entry, SourceLog};
 
-/// A silence that ends a scan or a policy sync of which no end is stated, in seconds.
-const QUIET: i64 = 300;
-/// The same for a deployment: installers write nothing for long.
-const QUIET_DEPLOYMENT: i64 = 3600;
-/// The longest silence inside a lifetime whose start is stated and whose end follows.
-const LONGEST: i64 = 6 * 3600;
-/// Lines that a program still writes after it has stated its end, in seconds.
-const TAIL: i64 = 5;
-/// How long after a deployment's end a scan that waited for it has begun, in seconds.
-const WAKE: i64 = 15;
-/// How long a scan writes before it falls silent to wait, in seconds.
-const PRELUDE: i64 = 30;
-
 /// A record, by its place in [`DeviceLogs`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct EntryRef {
@@ -174,8 +161,10 @@ pub struct Lifetime {
     pub launched_by: LaunchedBy,
     /// The step of a provisioning run that it is.
     pub step: Option<usize>,
-    start_stated: bool,
-    end_stated: bool,
+    /// Its own log states its start.
+    pub start_stated: bool,
+    /// Its own log states its end.
+    pub end_stated: bool,
 }
 
 impl Lifetime {
@@ -219,12 +208,12 @@ impl Lifetime {
         self.traces.is_empty() && self.start.known == Known::Scheduler
     }
 
-    fn take(&mut self, at: EntryRef, stamp: Stamp, entry: &Entry) {
+    /// Takes a record of its own log as a trace.
+    pub fn take(&mut self, at: EntryRef, stamp: Stamp, entry: &Entry) {
         self.traces.push(at);
         self.pid = self.pid.or(entry.pid);
-        if !self.end_stated || stamp.seconds_since(self.end.at) > 0 {
-            let known = if self.end_stated { self.end.known } else { Known::Burst };
-            self.end = End { at: stamp, known, entry: at };
+        if !self.end_stated {
+            self.end = End { at: stamp, known: Known::Burst, entry: at };
         }
         match &entry.event {
             Event::RunStarts { .. } => {
@@ -272,90 +261,4 @@ pub struct Span {
     pub start: Stamp,
     /// Last moment.
     pub end: Stamp,
-}
-
-/// What is known beforehand about the processes whose log is read.
-#[derive(Debug, Default)]
-pub struct Hints {
-    /// Moments at which a parent started such a process, ascending.
-    pub starts: Vec<Stamp>,
-    /// Deployments that a scan may have waited for.
-    pub deployments: Vec<Span>,
-}
-
-/// Cuts the records of one program's log into lifetimes. `entries` are in order of time.
-pub fn own_lifetimes(
-    logs: &DeviceLogs,
-    program: Program,
-    entries: &[EntryRef],
-    hints: &Hints,
-) -> Vec<Lifetime> {
-    let mut lifetimes: Vec<Lifetime> = Vec::new();
-    let mut last: Option<Stamp> = None;
-    for at in entries {
-        let entry = logs.entry(*at);
-        let Some(stamp) = entry.stamp else { continue };
-        let same = lifetimes.last_mut().zip(last).filter(|(lifetime, last)| {
-            continues(lifetime, program, *last, stamp, &entry.event, hints)
-        });
-        if let Some((lifetime, last)) = same {
-            if !lifetime.waited && woken(lifetime, last, stamp, hints) {
-                lifetime.waited = true;
-                lifetime.active = lifetime.active.or(Some((stamp, *at)));
-            }
-            lifetime.take(*at, stamp, entry);
-        } else {
-            let mut lifetime = Lifetime::begun(program, stamp, Known::Burst, *at);
-            lifetime.take(*at, stamp, entry);
-            lifetimes.push(lifetime);
-        }
-        last = Some(stamp);
-    }
-    lifetimes
-}
-
-/// Whether a record belongs to the lifetime of the record before.
-fn continues(
-    lifetime: &Lifetime,
-    program: Program,
-    last: Stamp,
-    stamp: Stamp,
-    event: &Event,
-    hints: &Hints,
-) -> bool {
-    let gap = stamp.seconds_since(last);
-    let new_parent = hints.starts.iter().any(|start| last < *start && *start <= stamp);
-    let begins = matches!(event, Event::RunStarts { .. });
-    // A first line or two before the line that states the start.
-    let first_lines = !lifetime.start_stated && stamp.seconds_since(lifetime.start.at) <= 2;
-    if new_parent || (begins && !first_lines) || gap < 0 {
-        return false;
-    }
-    if lifetime.end_stated {
-        return gap <= TAIL;
-    }
-    let ends = matches!(event, Event::RunEnds { .. });
-    let quiet = match program {
-        Program::Sdclient if lifetime.codes.is_empty() => QUIET_DEPLOYMENT,
-        Program::Sdclient | Program::Vulscan | Program::PolicySync => QUIET,
-    };
-    let waiting = lifetime.waits.is_some() && lifetime.active.is_none();
-    gap <= quiet
-        || (gap <= LONGEST && (waiting || (ends && lifetime.start_stated)))
-        || woken(lifetime, last, stamp, hints)
-}
-
-/// Whether a silence began during a deployment and ended with it, right after the launch:
-/// the scan waited, whether a line says so or not.
-fn woken(lifetime: &Lifetime, last: Stamp, stamp: Stamp, hints: &Hints) -> bool {
-    let silent = stamp.seconds_since(last) > 3;
-    let prelude = last.seconds_since(lifetime.start.at) <= PRELUDE;
-    silent
-        && prelude
-        && hints.deployments.iter().any(|deployment| {
-            deployment.start <= lifetime.start.at
-                && last <= deployment.end
-                && deployment.end <= stamp
-                && stamp.seconds_since(deployment.end) <= WAKE
-        })
 }

@@ -8,7 +8,7 @@ use provtrace_parsers::format::{Formats, SourceKind};
 use provtrace_parsers::stamp::Stamp;
 
 use crate::ingest::DeviceLogs;
-use crate::lifetime::{EntryRef, Program};
+use crate::lifetime::{EntryRef, Program, Span};
 
 /// A process that the provisioning agent started.
 #[derive(Debug, Clone)]
@@ -27,6 +27,13 @@ pub struct Child {
     pub created: EntryRef,
     /// Its end, as its parent saw it.
     pub exit: Option<Exit>,
+}
+
+impl Child {
+    /// From its start to its end, as its parent saw them; to its start if no end was seen.
+    pub fn span(&self) -> Span {
+        Span { start: self.at, end: self.exit.as_ref().map_or(self.at, |exit| exit.at) }
+    }
 }
 
 /// A child's end.

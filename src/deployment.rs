@@ -1,0 +1,264 @@
+//! Deployments: lifetimes of sdclient from its own logs and its parent's, and the steps that
+//! they are.
+
+use provtrace_parsers::code::ExitCode;
+use provtrace_parsers::event::Event;
+use provtrace_parsers::format::{Formats, SourceKind};
+use provtrace_parsers::stamp::Stamp;
+
+use crate::ingest::DeviceLogs;
+use crate::lifetime::{End, EntryRef, Known, LaunchedBy, Lifetime, Program, Span};
+use crate::provision::{Child, Provisioning};
+use crate::run::StepDraft;
+use crate::tasks::Tasks;
+use crate::trace::{Hints, SLACK, own_lifetimes};
+
+/// How long after a policy arrived its task starts, in seconds.
+const POLICY_FOLLOWS: i64 = 120;
+/// How long after a policy sync's end its task starts, in seconds.
+const SYNC_TAIL: i64 = 10;
+
+/// The lifetimes and steps of a device, while they are put together.
+pub struct Draft<'l> {
+    /// The device's records.
+    pub logs: &'l DeviceLogs,
+    /// What is known of command lines.
+    pub formats: &'l Formats,
+    /// Lifetimes so far.
+    pub lifetimes: Vec<Lifetime>,
+    /// Steps so far.
+    pub steps: Vec<StepDraft>,
+}
+
+/// The records of a kind of source, in order of time; of one task if `task` is given.
+pub fn records(
+    logs: &DeviceLogs,
+    kind: SourceKind,
+    task: Option<&Option<String>>,
+) -> Vec<EntryRef> {
+    let mut places = Vec::new();
+    for (source, log) in logs.sources.iter().enumerate() {
+        if log.kind == kind && task.is_none_or(|task| *task == log.task) {
+            places.extend((0..log.entries.len()).map(|entry| EntryRef { source, entry }));
+        }
+    }
+    // Within one second the order in the file is the order.
+    places.sort_by_key(|place| (logs.entry(*place).stamp, *place));
+    places
+}
+
+/// Lifetimes of sdclient, from its logs: one group of files a task, and the log of all tasks.
+pub fn deployments(
+    logs: &DeviceLogs,
+    formats: &Formats,
+    provisioning: &Provisioning,
+) -> Vec<Lifetime> {
+    let mut lifetimes = Vec::new();
+    let mut groups: Vec<Option<String>> = logs
+        .sources
+        .iter()
+        .filter(|log| log.kind == SourceKind::Sdclient)
+        .map(|log| log.task.clone())
+        .collect();
+    groups.sort();
+    groups.dedup();
+    // The log of all tasks (`None`) comes last: it only fills what the task logs leave open.
+    let general = usize::from(groups.first() == Some(&None));
+    groups.rotate_left(general);
+    for task in groups {
+        let same_task = |child: &&Child| {
+            child.program == Some(Program::Sdclient) && (task.is_none() || child.task == task)
+        };
+        let parents = provisioning.children.iter().filter(same_task).map(Child::span).collect();
+        let hints = Hints { parents, deployments: Vec::new() };
+        let entries = records(logs, SourceKind::Sdclient, Some(&task));
+        let mut own = own_lifetimes(logs, Program::Sdclient, &entries, &hints);
+        for lifetime in &mut own {
+            lifetime.task = task.clone();
+            read_arguments(logs, formats, lifetime);
+        }
+        if task.is_some() {
+            lifetimes.extend(own);
+        } else {
+            fill(&mut lifetimes, own);
+        }
+    }
+    lifetimes
+}
+
+/// Reads what the command lines of a lifetime tell.
+pub fn read_arguments(logs: &DeviceLogs, formats: &Formats, lifetime: &mut Lifetime) {
+    let known = &formats.arguments;
+    for place in &lifetime.traces {
+        let Event::RunStarts { arguments: Some(arguments) } = &logs.entry(*place).event else {
+            continue;
+        };
+        lifetime.messenger |= known.messenger.is_match(arguments);
+        let capture = |regex: &regex::Regex, name: &str| {
+            Some(regex.captures(arguments)?.name(name)?.as_str().to_owned())
+        };
+        lifetime.task = lifetime.task.take().or_else(|| capture(&known.task, "task"));
+        lifetime.task_name =
+            lifetime.task_name.take().or_else(|| capture(&known.task_name, "name"));
+    }
+}
+
+/// Adds what the log of all tasks shows beyond the task logs.
+fn fill(lifetimes: &mut Vec<Lifetime>, general: Vec<Lifetime>) {
+    let known = lifetimes.len();
+    for other in general {
+        let near = |own: &Lifetime| {
+            own.covers(Stamp(other.start.at.0 - SLACK * 1000), Stamp(other.end.at.0 + SLACK * 1000))
+        };
+        let same = lifetimes[..known]
+            .iter_mut()
+            .find(|own| own.task == other.task && other.task.is_some() && near(own));
+        if let Some(own) = same {
+            own.refused = own.refused.or(other.refused);
+            own.codes.extend(other.codes);
+            continue;
+        }
+        if other.messenger || !lifetimes[..known].iter().any(near) {
+            lifetimes.push(other);
+        }
+    }
+}
+
+impl Draft<'_> {
+    /// Ties the provisioning agent's children to the lifetimes in their own logs.
+    pub fn join_children(&mut self, provisioning: &Provisioning) {
+        for child in &provisioning.children {
+            if child.program != Some(Program::Sdclient) {
+                continue;
+            }
+            let found = self.lifetimes.iter().position(|own| {
+                let late = child
+                    .exit
+                    .as_ref()
+                    .map_or(SLACK * 10, |exit| exit.at.seconds_since(child.at) + SLACK);
+                let after = own.start.at.seconds_since(child.at);
+                own.step.is_none()
+                    && own.start.known != Known::Parent
+                    && (own.task == child.task || own.task.is_none())
+                    && (-SLACK..=late).contains(&after)
+            });
+            let at = found.unwrap_or_else(|| {
+                self.lifetimes.push(Lifetime::begun(
+                    Program::Sdclient,
+                    child.at,
+                    Known::Parent,
+                    child.created,
+                ));
+                self.lifetimes.len() - 1
+            });
+            self.join(at, child);
+            if !self.lifetimes[at].messenger {
+                self.add_step(at, Some(child));
+            }
+        }
+    }
+
+    /// One process, seen by its parent and in its own log.
+    pub fn join(&mut self, at: usize, child: &Child) {
+        let lifetime = &mut self.lifetimes[at];
+        lifetime.start = End { at: child.at, known: Known::Parent, entry: child.created };
+        lifetime.task = lifetime.task.take().or_else(|| child.task.clone());
+        lifetime.messenger |= child.messenger;
+        if let Some(exit) = &child.exit {
+            // Its own lines after its parent's: the parent gave up on it, and it lives on.
+            let lives_on = lifetime.end.at.seconds_since(exit.at) > SLACK;
+            if !lives_on {
+                lifetime.end = End { at: exit.at, known: Known::Parent, entry: exit.entry };
+            }
+        }
+    }
+
+    /// Makes a lifetime a step of a run.
+    pub fn add_step(&mut self, at: usize, child: Option<&Child>) {
+        let lifetime = &mut self.lifetimes[at];
+        lifetime.step = Some(self.steps.len());
+        let exit = child.and_then(|child| child.exit.as_ref());
+        let mut codes: Vec<(ExitCode, EntryRef)> =
+            exit.map(|exit| (exit.code.clone(), exit.entry)).into_iter().collect();
+        codes.extend(lifetime.codes.iter().cloned());
+        let own_end = (!lifetime.traces.is_empty()).then_some(lifetime.end.at);
+        self.steps.push(StepDraft {
+            lifetime: at,
+            at: lifetime.start.at,
+            ended: exit.map(|exit| exit.at).or(own_end),
+            codes,
+            task_name: child
+                .and_then(|child| child.task_name.clone())
+                .or_else(|| lifetime.task_name.clone()),
+        });
+    }
+
+    /// Deployments that a policy sync started: the state file of a policy task says so, or
+    /// they begin in a sync or right after a policy arrived.
+    pub fn mark_policy_tasks(&mut self, syncs: &[Lifetime]) {
+        let mut policy_tasks = Vec::new();
+        let mut arrivals = Vec::new();
+        for entry in self.logs.sources.iter().flat_map(|log| &log.entries) {
+            match &entry.event {
+                Event::TaskState(state) => policy_tasks.push(state.task.as_str()),
+                Event::PolicyArrives => arrivals.extend(entry.stamp),
+                _other => {}
+            }
+        }
+        for lifetime in &mut self.lifetimes {
+            if lifetime.step.is_some() || lifetime.program != Program::Sdclient {
+                continue;
+            }
+            let start = lifetime.start.at;
+            let by_state =
+                lifetime.task.as_deref().is_some_and(|task| policy_tasks.contains(&task));
+            let in_sync = syncs.iter().any(|sync| {
+                sync.start.at <= start && start.seconds_since(sync.end.at) <= SYNC_TAIL
+            });
+            let after_arrival =
+                arrivals.iter().any(|at| (0..=POLICY_FOLLOWS).contains(&start.seconds_since(*at)));
+            if by_state || in_sync || after_arrival {
+                lifetime.launched_by = LaunchedBy::PolicySync;
+            }
+        }
+    }
+
+    /// Steps of which no parent is seen: all deployments where the provisioning agent's log is
+    /// gone, those of a mapped task, and those after the place where its log was cut.
+    pub fn adopt_unparented(&mut self, provisioning: &Provisioning, tasks: &Tasks) {
+        let last_child = provisioning.children.iter().rfind(|child| child.program.is_some());
+        let cut_at = last_child.filter(|child| child.exit.is_none()).map(|child| child.at);
+        for at in 0..self.lifetimes.len() {
+            let lifetime = &self.lifetimes[at];
+            let candidate = lifetime.program == Program::Sdclient
+                && lifetime.step.is_none()
+                && !lifetime.messenger;
+            if !candidate || lifetime.task.is_none() {
+                continue;
+            }
+            let has_parent = provisioning.children.iter().any(|child| child.task == lifetime.task);
+            let mapped = lifetime.task.as_deref().is_some_and(|task| tasks.get(task).is_some());
+            let unparented =
+                last_child.is_none() || cut_at.is_some_and(|cut| lifetime.start.at > cut);
+            if (mapped && !has_parent)
+                || (unparented && lifetime.launched_by != LaunchedBy::PolicySync)
+            {
+                self.add_step(at, None);
+            }
+        }
+    }
+
+    /// When deployments were alive that a scan may wait for.
+    pub fn deployment_spans(&self) -> Vec<Span> {
+        let holds = |lifetime: &&Lifetime| {
+            lifetime.program == Program::Sdclient
+                && !lifetime.messenger
+                && lifetime.refused.is_none()
+        };
+        self.lifetimes
+            .iter()
+            .filter(holds)
+            .map(|own| Span { start: own.start.at, end: own.end.at })
+            .collect()
+    }
+}

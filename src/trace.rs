@@ -1,0 +1,190 @@
+//! One program's own log → the lifetimes that it shows.
+//!
+//! Markers are rare: no start or end line of vulscan was ever seen in public. So the rules
+//! are about silence: what a silence is depends on the program, on what was stated before
+//! it, and on what other processes did in it.
+
+use provtrace_parsers::event::Event;
+use provtrace_parsers::stamp::Stamp;
+
+use crate::ingest::{DeviceLogs, Entry};
+use crate::lifetime::{EntryRef, Known, Lifetime, Program, Span};
+
+/// A silence that ends a scan or a policy sync of which no end is stated, in seconds.
+const QUIET: i64 = 300;
+/// The same for a deployment: installers write nothing for long.
+const QUIET_DEPLOYMENT: i64 = 3600;
+/// The same once it has reported its result.
+const QUIET_AFTER_RESULT: i64 = 15;
+/// The longest silence inside a lifetime whose start is stated and whose end follows.
+const LONGEST: i64 = 6 * 3600;
+/// Lines that a program still writes after it has stated its end, in seconds.
+const TAIL: i64 = 5;
+/// How long after a deployment's end a scan that waited for it has written, in seconds.
+pub const WAKE: i64 = 90;
+/// How far a parent's clock reading and its child's lines may lie apart, in seconds.
+pub const SLACK: i64 = 3;
+/// How long a scan writes before it falls silent to wait, in seconds.
+const PRELUDE: i64 = 30;
+
+/// How long after another scan's end the first line of one that waited for it comes, in seconds.
+const FOLLOWS: i64 = 12;
+/// How long after lines behind a stated end more lines belong to the same process, in seconds.
+const GOES_ON: i64 = 60;
+
+/// What is known beforehand about the processes whose log is read.
+#[derive(Debug, Default)]
+pub struct Hints {
+    /// Such processes as their parent saw them, in order of start.
+    pub parents: Vec<Span>,
+    /// Deployments that a scan may have waited for.
+    pub deployments: Vec<Span>,
+}
+
+impl Hints {
+    /// When the parent saw the end of the process that wrote its first line at `start`.
+    fn parent_end(&self, start: Stamp) -> Option<Stamp> {
+        let near = |span: &&Span| start.seconds_since(span.start).abs() <= SLACK;
+        self.parents.iter().rfind(near).map(|span| span.end).filter(|end| *end > start)
+    }
+}
+
+/// Cuts the records of one program's log into lifetimes. `entries` are in order of time.
+///
+/// Two processes may write to one log side by side. That is only told apart where the parent
+/// saw the first one's end: what states an end at that moment is the first one's.
+pub fn own_lifetimes(
+    logs: &DeviceLogs,
+    program: Program,
+    entries: &[EntryRef],
+    hints: &Hints,
+) -> Vec<Lifetime> {
+    let mut cutter =
+        Cutter { program, hints, lifetimes: Vec::new(), last: None, outer: None, behind_end: None };
+    for place in entries {
+        let entry = logs.entry(*place);
+        if let Some(stamp) = entry.stamp {
+            cutter.record(*place, stamp, entry);
+        }
+    }
+    cutter.lifetimes
+}
+
+struct Cutter<'h> {
+    program: Program,
+    hints: &'h Hints,
+    lifetimes: Vec<Lifetime>,
+    /// When the last record was.
+    last: Option<Stamp>,
+    /// A lifetime inside which another began, and when its parent saw it end.
+    outer: Option<(usize, Stamp)>,
+    /// The first line behind a stated end: of a process that goes on, if more follow.
+    behind_end: Option<(Stamp, EntryRef)>,
+}
+
+impl Cutter<'_> {
+    fn record(&mut self, place: EntryRef, stamp: Stamp, entry: &Entry) {
+        let ends_outer = self.outer.filter(|(_, end)| states_end(&entry.event, stamp, *end));
+        if let Some((outer, _)) = ends_outer {
+            self.lifetimes[outer].take(place, stamp, entry);
+            return;
+        }
+        let (program, hints) = (self.program, self.hints);
+        let same = self.lifetimes.last_mut().zip(self.last).filter(|(lifetime, last)| {
+            continues(lifetime, program, *last, stamp, &entry.event, hints)
+        });
+        if let Some((lifetime, last)) = same {
+            if !lifetime.waited && woken(lifetime, last, stamp, hints) {
+                lifetime.waited = true;
+                lifetime.active = lifetime.active.or(Some((stamp, place)));
+            }
+            let behind = lifetime.end_stated && stamp.seconds_since(lifetime.end.at) >= 1;
+            if behind && entry.event == Event::Alive {
+                self.behind_end = self.behind_end.or(Some((stamp, place)));
+            }
+            lifetime.take(place, stamp, entry);
+        } else {
+            self.begin(place, stamp, entry);
+        }
+        self.last = Some(stamp);
+    }
+
+    fn begin(&mut self, place: EntryRef, stamp: Stamp, entry: &Entry) {
+        let before = self.lifetimes.last().filter(|before| !before.end_stated);
+        let end = before.and_then(|before| self.hints.parent_end(before.start.at));
+        let inside = end.filter(|end| stamp < *end);
+        self.outer = inside.map(|end| (self.lifetimes.len() - 1, end)).or(self.outer);
+        let begins = matches!(entry.event, Event::RunStarts { .. });
+        let behind = self.behind_end.take().filter(|(at, _)| {
+            !begins && self.program == Program::Sdclient && stamp.seconds_since(*at) <= GOES_ON
+        });
+        let (at, first) = behind.unwrap_or((stamp, place));
+        let mut lifetime = Lifetime::begun(self.program, at, Known::Burst, first);
+        lifetime.traces.extend(behind.map(|(_, first)| first));
+        // A scan whose lines follow those of another one, right after its parent saw that one
+        // end, had waited for it.
+        let follows = end.is_some_and(|end| (0..=FOLLOWS).contains(&stamp.seconds_since(end)));
+        if self.program == Program::Vulscan && follows {
+            lifetime.waited = true;
+            lifetime.active = Some((stamp, place));
+        }
+        lifetime.take(place, stamp, entry);
+        self.lifetimes.push(lifetime);
+    }
+}
+
+/// Whether a record states the end of the process whose parent saw it end at `end`.
+fn states_end(event: &Event, stamp: Stamp, end: Stamp) -> bool {
+    let ends = matches!(event, Event::RunEnds { .. } | Event::ResultReported { .. });
+    ends && stamp.seconds_since(end).abs() <= SLACK
+}
+
+/// Whether a record belongs to the lifetime of the record before.
+fn continues(
+    lifetime: &Lifetime,
+    program: Program,
+    last: Stamp,
+    stamp: Stamp,
+    event: &Event,
+    hints: &Hints,
+) -> bool {
+    let gap = stamp.seconds_since(last);
+    let new_parent = hints.parents.iter().any(|span| last < span.start && span.start <= stamp);
+    // A scan's parent waits for its end: what comes later is another scan.
+    let parent_end = hints.parent_end(lifetime.start.at).filter(|_| program == Program::Vulscan);
+    let past_parent = parent_end.is_some_and(|end| stamp.seconds_since(end) > 1);
+    let begins = matches!(event, Event::RunStarts { .. });
+    // A first line or two before the line that states the start.
+    let first_lines = !lifetime.start_stated && stamp.seconds_since(lifetime.start.at) <= 2;
+    if new_parent || past_parent || (begins && !first_lines) || gap < 0 {
+        return false;
+    }
+    if lifetime.end_stated {
+        return stamp.seconds_since(lifetime.end.at) <= TAIL;
+    }
+    let ends = matches!(event, Event::RunEnds { .. });
+    let quiet = match program {
+        Program::Sdclient if lifetime.codes.is_empty() => QUIET_DEPLOYMENT,
+        Program::Sdclient => QUIET_AFTER_RESULT,
+        Program::Vulscan | Program::PolicySync => QUIET,
+    };
+    let waiting = lifetime.waits.is_some() && lifetime.active.is_none();
+    gap <= quiet
+        || (gap <= LONGEST && (waiting || (ends && lifetime.start_stated)))
+        || woken(lifetime, last, stamp, hints)
+}
+
+/// Whether a silence began during a deployment and ended with it, right after the launch:
+/// the scan waited, whether a line says so or not.
+fn woken(lifetime: &Lifetime, last: Stamp, stamp: Stamp, hints: &Hints) -> bool {
+    let silent = stamp.seconds_since(last) > 3;
+    let prelude = last.seconds_since(lifetime.start.at) <= PRELUDE;
+    silent
+        && prelude
+        && hints.deployments.iter().any(|deployment| {
+            deployment.start <= lifetime.start.at
+                && last <= deployment.end
+                && deployment.end <= stamp
+                && stamp.seconds_since(deployment.end) <= WAKE
+        })
+}

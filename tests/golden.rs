@@ -1,0 +1,143 @@
+//! What the program prints for every sample, byte for byte.
+//!
+//! One file a case and stage: `tests/golden/<case>/<stage>`. After a change that is meant,
+//! rewrite them with
+//!
+//! ```sh
+//! PROVTRACE_BLESS=1 cargo test --release --test golden
+//! ```
+//!
+//! and read the difference before it is committed: it is the change as a user sees it. A case
+//! without its files fails, and so does a file without its case.
+
+mod program;
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use program::{Case, Outcome, cases, files, root, run, write};
+
+/// A stage's file name and its arguments.
+const STAGES: [(&str, &[&str]); 4] = [
+    ("report.txt", &["analyze"]),
+    ("report.json", &["analyze", "--format", "json"]),
+    ("events.txt", &["events"]),
+    ("timeline.txt", &["timeline"]),
+];
+
+/// How many differing lines are shown of a file.
+const SHOWN: usize = 6;
+
+#[test]
+fn report_txt() {
+    compare("report.txt");
+}
+
+#[test]
+fn report_json() {
+    compare("report.json");
+}
+
+#[test]
+fn events_txt() {
+    compare("events.txt");
+}
+
+#[test]
+fn timeline_txt() {
+    compare("timeline.txt");
+}
+
+#[test]
+fn every_golden_file_has_a_case_and_a_stage() {
+    let folder = root().join("tests/golden");
+    let found = if folder.is_dir() { files(&folder) } else { Vec::new() };
+    let wanted: Vec<PathBuf> = cases()
+        .iter()
+        .flat_map(|case| STAGES.map(|(stage, _)| Path::new(&case.name).join(stage)))
+        .collect();
+    let orphans: Vec<&PathBuf> = found.iter().filter(|file| !wanted.contains(file)).collect();
+    assert!(orphans.is_empty(), "no sample makes these files, remove them: {orphans:?}");
+}
+
+/// Threads may change how fast an answer comes, never what it is.
+#[test]
+fn any_number_of_threads_gives_the_same_bytes() {
+    let together = Case { name: String::new() };
+    for case in cases().into_iter().chain([together]) {
+        for (stage, args) in STAGES {
+            let with = |threads: &str| {
+                let mut args = case.args(args);
+                args.extend(["--threads".to_owned(), threads.to_owned()]);
+                run(&args)
+            };
+            let (one, eight) = (with("1"), with("8"));
+            assert_ran(&one, &case, stage);
+            assert_eq!(one.stderr, eight.stderr, "{}: {stage}: stderr", case.folder());
+            if let Some(difference) = difference(&one.stdout, &eight.stdout) {
+                panic!("{}: {stage}: 1 thread (-) and 8 (+)\n{difference}", case.folder());
+            }
+        }
+    }
+}
+
+fn compare(stage: &str) {
+    let bless = std::env::var_os("PROVTRACE_BLESS").is_some_and(|value| value == "1");
+    let args = STAGES.iter().find(|(name, _)| *name == stage).expect("a stage").1;
+    let mut failures = Vec::new();
+    for case in cases() {
+        let outcome = run(&case.args(args));
+        assert_ran(&outcome, &case, stage);
+        let golden = root().join("tests/golden").join(&case.name).join(stage);
+        let shown = format!("tests/golden/{}/{stage}", case.name);
+        if bless {
+            write(&golden, outcome.stdout.as_bytes());
+            continue;
+        }
+        match fs::read_to_string(&golden) {
+            Err(error) => failures.push(format!("{shown}: {error}")),
+            Ok(expected) => failures.extend(
+                difference(&expected, &outcome.stdout).map(|lines| format!("{shown}\n{lines}")),
+            ),
+        }
+    }
+    assert!(
+        failures.is_empty(),
+        "{} files differ (- golden, + now); if that is meant: PROVTRACE_BLESS=1\n{}",
+        failures.len(),
+        failures.join("\n")
+    );
+}
+
+fn assert_ran(outcome: &Outcome, case: &Case, stage: &str) {
+    assert_eq!(outcome.status, 0, "{}: {stage}: {}", case.folder(), outcome.stderr);
+    assert!(!outcome.stdout.is_empty(), "{}: {stage}: nothing printed", case.folder());
+}
+
+/// The first lines that differ, each with its number; `None` for the same bytes.
+fn difference(expected: &str, got: &str) -> Option<String> {
+    if expected == got {
+        return None;
+    }
+    let (old, new): (Vec<&str>, Vec<&str>) =
+        (expected.split('\n').collect(), got.split('\n').collect());
+    let mut shown = Vec::new();
+    let mut differing = 0;
+    for at in 0..old.len().max(new.len()) {
+        let (old, new) = (old.get(at), new.get(at));
+        if old == new {
+            continue;
+        }
+        differing += 1;
+        if differing <= SHOWN {
+            let side = |sign, line: Option<&&str>| {
+                line.map(|line| format!("  {:>5} {sign} {}", at + 1, line.escape_debug()))
+            };
+            shown.extend(side('-', old).into_iter().chain(side('+', new)));
+        }
+    }
+    if differing > SHOWN {
+        shown.push(format!("        … and {} more lines", differing - SHOWN));
+    }
+    Some(shown.join("\n"))
+}

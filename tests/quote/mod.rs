@@ -1,0 +1,86 @@
+//! Quoted lines, looked up in the raw files that they were taken from.
+//!
+//! Written without the program's own code: a fault in its decoding or counting must not be
+//! repeated here.
+
+use std::fs;
+use std::path::Path;
+
+use encoding_rs::WINDOWS_1252;
+use serde_json::Value;
+
+use crate::program::{count, text};
+
+/// How a file's bytes are to be read, told by its mark alone.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Units {
+    Bytes,
+    Little,
+    Big,
+}
+
+/// Looks a quoted line up below `folder`; says what is wrong with it.
+pub fn check(evidence: &Value, folder: &Path) -> Result<(), String> {
+    let path = text(evidence, "path");
+    if !evidence["member"].is_null() {
+        return Err(format!("{path}: a member, but the file is no archive"));
+    }
+    let raw = fs::read(folder.join(path)).map_err(|error| format!("{path}: {error}"))?;
+    check_raw(evidence, &raw).map_err(|reason| {
+        format!("{path}: {reason}: line {} at {}", evidence["line"], evidence["offset"])
+    })
+}
+
+fn check_raw(evidence: &Value, raw: &[u8]) -> Result<(), String> {
+    let place = |name| usize::try_from(count(evidence, name)).expect("fits");
+    let (start, length) = (place("offset"), place("length"));
+    let slice = raw.get(start..start + length).ok_or("offset and length leave the file")?;
+    let (units, mark) = units(raw);
+    let line = decode(slice, units);
+    if line != text(evidence, "text") {
+        return Err(format!("the file says {line:?}, the report {:?}", text(evidence, "text")));
+    }
+    if line.trim().is_empty() {
+        return Err("an empty line proves nothing".to_owned());
+    }
+    if line.contains(['\n', '\0']) {
+        return Err("more than one line".to_owned());
+    }
+    let before = decode(&raw[mark.min(start)..start], units);
+    if !before.is_empty() && !before.ends_with('\n') {
+        return Err("begins inside a line".to_owned());
+    }
+    let number = before.matches('\n').count() as u64 + 1;
+    if number != count(evidence, "line") {
+        return Err(format!("it is line {number}"));
+    }
+    let after = decode(&raw[start + length..], units);
+    if !(after.is_empty() || after.starts_with(['\r', '\n', '\0'])) {
+        return Err("ends inside a line".to_owned());
+    }
+    Ok(())
+}
+
+fn units(raw: &[u8]) -> (Units, usize) {
+    match raw {
+        [0xFF, 0xFE, ..] => (Units::Little, 2),
+        [0xFE, 0xFF, ..] => (Units::Big, 2),
+        [0xEF, 0xBB, 0xBF, ..] => (Units::Bytes, 3),
+        _no_mark => (Units::Bytes, 0),
+    }
+}
+
+fn decode(bytes: &[u8], units: Units) -> String {
+    let wide = |unit: fn([u8; 2]) -> u16| {
+        let pairs = bytes.chunks_exact(2).map(|pair| unit([pair[0], pair[1]]));
+        char::decode_utf16(pairs).map(|c| c.unwrap_or('\u{FFFD}')).collect()
+    };
+    match units {
+        Units::Little => wide(u16::from_le_bytes),
+        Units::Big => wide(u16::from_be_bytes),
+        Units::Bytes => match std::str::from_utf8(bytes) {
+            Ok(text) => text.to_owned(),
+            Err(_) => WINDOWS_1252.decode_without_bom_handling(bytes).0.into_owned(),
+        },
+    }
+}

@@ -1,0 +1,294 @@
+//! The house's rules (docs/ARCHITECTURE.md), held against the sources themselves: a rule that
+//! nothing checks is a wish.
+
+mod code;
+mod program;
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs;
+
+use code::{Code, line_of, read, words};
+use program::{cases, root};
+use regex::Regex;
+
+/// The longest function, signature and braces included.
+const LONGEST_FUNCTION: usize = 60;
+/// The longest file.
+const LONGEST_FILE: usize = 400;
+/// Flat tables that may be longer: file, and function or nothing for the file itself.
+const FLAT_TABLES: [(&str, &str); 0] = [];
+
+/// The modules of the binary in the order in which data flows: each uses only those before it.
+const FLOW: [&str; 21] = [
+    "discover",
+    "source",
+    "ingest",
+    "clock",
+    "cli",
+    "tasks",
+    "progress",
+    "lifetime",
+    "deployment",
+    "scan",
+    "provision",
+    "run",
+    "timeline",
+    "correlate",
+    "contract",
+    "device",
+    "signature",
+    "rank",
+    "summary",
+    "report",
+    "main",
+];
+
+/// The home of every outside package: the only files that may know it.
+const HOMES: [(&str, &[&str]); 25] = [
+    // The program.
+    ("chrono", &["src/clock.rs"]),
+    ("chrono-tz", &["src/clock.rs"]),
+    ("clap", &["src/cli.rs", "src/main.rs"]),
+    ("comfy-table", &["src/report/table.rs"]),
+    ("console", &["src/progress.rs"]),
+    ("csv", &["src/tasks.rs"]),
+    ("indicatif", &["src/progress.rs"]),
+    ("memchr", &["src/source.rs"]),
+    ("polars", &["src/rank.rs", "src/summary.rs"]),
+    ("rayon", &["src/discover.rs", "src/main.rs"]),
+    ("regex", &["src/deployment.rs", "src/provision.rs"]),
+    // Its derives stand on the values that reports print.
+    (
+        "serde",
+        &["src/contract.rs", "src/correlate.rs", "src/discover.rs", "src/lifetime.rs", "src/run.rs"],
+    ),
+    ("serde_json", &["src/report/json.rs"]),
+    ("sha2", &["src/device.rs", "src/signature.rs"]),
+    ("walkdir", &["src/discover.rs"]),
+    // The parsers.
+    ("aho-corasick", &["parsers/src/format.rs"]),
+    ("chrono", &["parsers/src/stamp.rs"]),
+    ("encoding_rs", &["parsers/src/text.rs"]),
+    ("memchr", &["parsers/src/engine.rs"]),
+    ("nom", &["parsers/src/stamp.rs"]),
+    ("regex", &["parsers/src/format.rs", "parsers/src/rule.rs"]),
+    ("regex-syntax", &["parsers/src/rule.rs"]),
+    ("roxmltree", &["parsers/src/policy_status.rs"]),
+    // Its derives stand on what formats/*.toml hold.
+    (
+        "serde",
+        &[
+            "parsers/src/code.rs",
+            "parsers/src/event.rs",
+            "parsers/src/format.rs",
+            "parsers/src/rule.rs",
+            "parsers/src/stamp.rs",
+        ],
+    ),
+    ("toml", &["parsers/src/code.rs", "parsers/src/format.rs", "parsers/src/stamp.rs"]),
+];
+
+/// Names that say nothing of what a file holds.
+const EMPTY_NAMES: [&str; 10] = [
+    "util", "utils", "helper", "helpers", "common", "manager", "managers", "misc", "shared", "base",
+];
+
+/// Parsers are a function of their text: no i/o, no clock, nothing printed.
+#[test]
+fn parsers_do_no_io_and_read_no_clock() {
+    let forbidden = [
+        r"\bstd\s*::\s*(fs|io|net|env|time|process|thread|os)\b",
+        r"\bstd\s*::\s*\{[^;]*\b(fs|io|net|env|time|process|thread|os)\b",
+        r"\be?print(ln)?\s*!",
+        r"\bdbg\s*!",
+        r"\b(SystemTime|Instant)\b",
+        r"\b(Utc|Local)\s*::\s*now\b",
+    ];
+    assert_none(&read(root(), &["parsers/src"]), &forbidden);
+}
+
+/// Whatever the bytes: events and warnings, never an end of the program.
+#[test]
+fn shipped_code_cannot_panic_by_name() {
+    let forbidden = [
+        r"\.\s*(unwrap|expect|unwrap_err|expect_err)\s*\(",
+        r"\b(panic|unreachable|todo|unimplemented)\s*!",
+        r"\bunsafe\b",
+    ];
+    assert_none(&read(root(), &["src", "parsers/src"]), &forbidden);
+}
+
+/// Data flows one way; what is later is never asked by what is earlier.
+#[test]
+fn a_module_uses_only_modules_before_it() {
+    let place: BTreeMap<&str, usize> = FLOW.iter().zip(0..).map(|(name, at)| (*name, at)).collect();
+    let sources = read(root(), &["src"]);
+    let modules: BTreeSet<String> = sources.iter().map(module).collect();
+    let listed: BTreeSet<String> = FLOW.map(str::to_owned).into();
+    assert_eq!(modules, listed, "modules of src/, and FLOW in this test");
+    let uses = Regex::new(r"\bcrate\s*::\s*(\w+|\{)").expect("a pattern");
+    let mut wrong = Vec::new();
+    for source in &sources {
+        let own = module(source);
+        for found in uses.captures_iter(&source.shipped) {
+            let used = &found[1];
+            assert_ne!(used, "{", "{}: name one module a `use crate::…`", source.path);
+            let at = place.get(used);
+            if used != own && at.is_none_or(|at| *at > place[own.as_str()]) {
+                wrong.push(format!("{}: uses {used}, which comes after {own}", source.path));
+            }
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+#[test]
+fn every_outside_package_has_its_home() {
+    let mut wrong = Vec::new();
+    for (folder, manifest) in [("src", "Cargo.toml"), ("parsers/src", "parsers/Cargo.toml")] {
+        let sources = read(root(), &[folder]);
+        let packages = dependencies(manifest);
+        let homes = HOMES.iter().filter(|(_, files)| files[0].starts_with(&format!("{folder}/")));
+        let homes: BTreeMap<&str, &[&str]> = homes.copied().collect();
+        for package in &packages {
+            let name = package.replace('-', "_");
+            let found = sources.iter().filter(|source| names_package(&source.shipped, &name));
+            let found: Vec<&str> = found.map(|source| source.path.as_str()).collect();
+            match homes.get(package.as_str()) {
+                Some(home) if *home == found => {}
+                Some(home) => wrong.push(format!("{package}: home {home:?}, used in {found:?}")),
+                None => wrong.push(format!("{package}: no home in HOMES, used in {found:?}")),
+            }
+        }
+        let gone = homes.keys().filter(|home| !packages.iter().any(|package| package == *home));
+        wrong.extend(gone.map(|home| format!("{home}: not a dependency in {manifest}")));
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+#[test]
+fn functions_are_short() {
+    let mut long = Vec::new();
+    let mut seen = 0;
+    for source in read(root(), &["src", "parsers/src", "tests"]) {
+        for function in source.functions() {
+            seen += 1;
+            let excepted = FLAT_TABLES.contains(&(source.path.as_str(), function.name.as_str()));
+            if function.length > LONGEST_FUNCTION && !excepted {
+                let code::Function { name, line, length } = function;
+                long.push(format!("{}:{line}: {name} has {length} lines", source.path));
+            }
+        }
+    }
+    assert!(seen > 100, "only {seen} functions were found");
+    assert!(long.is_empty(), "over {LONGEST_FUNCTION} lines:\n{}", long.join("\n"));
+}
+
+#[test]
+fn files_are_short() {
+    let sources = read(root(), &["src", "parsers/src", "tests"]);
+    let long = sources.iter().filter(|source| {
+        source.lines() > LONGEST_FILE && !FLAT_TABLES.contains(&(source.path.as_str(), ""))
+    });
+    let long: Vec<String> =
+        long.map(|source| format!("{}: {} lines", source.path, source.lines())).collect();
+    assert!(long.is_empty(), "over {LONGEST_FILE} lines:\n{}", long.join("\n"));
+}
+
+#[test]
+fn files_are_named_for_what_they_hold() {
+    for folder in ["src", "parsers", "tests", "docs", "samples"] {
+        for file in program::files(&root().join(folder)) {
+            for part in file.iter().map(|part| part.to_string_lossy().to_lowercase()) {
+                let stem = part.split('.').next().unwrap_or_default();
+                assert!(!EMPTY_NAMES.contains(&stem), "{folder}/{}", file.display());
+            }
+        }
+    }
+}
+
+/// A case is a row of the table of samples/README.md or a section of its own.
+#[test]
+fn every_sample_is_explained() {
+    let readme = fs::read_to_string(root().join("samples/README.md")).expect("samples/README.md");
+    let described = Regex::new(r"(?m)^(?:\| *`?([a-z0-9-]+)`? *\||## +`?([a-z0-9-]+)`? *$)");
+    let described: BTreeSet<String> = described
+        .expect("a pattern")
+        .captures_iter(&readme)
+        .filter_map(|found| found.get(1).or(found.get(2)))
+        .map(|name| name.as_str().to_owned())
+        .filter(|name| name != "case" && name.trim_matches('-') != "")
+        .collect();
+    let cases: BTreeSet<String> = cases().into_iter().map(|case| case.name).collect();
+    assert_eq!(described, cases, "described in samples/README.md, and folders of samples/");
+}
+
+/// The scanner that these rules rest on sees what it should.
+#[test]
+fn the_scanner_reads_rust() {
+    let text = r####"
+fn a<'x>(b: &'x str, c: [u8; 2]) -> char { // fn no() {
+    let _s = "} fn no2() {"; let _r = r#"{ " { fn no3()"#; /* { /* fn */ { */
+    match c[0] { b'{' => '{', _ => '\'' }
+}
+trait T { fn declared(&self); }
+type F = fn(u8) -> u8;
+#[cfg(test)]
+mod tests {
+    fn inner() { panic!("{") }
+}
+fn z() {}
+"####;
+    let all = code::blank(text);
+    assert_eq!(all.len(), text.len());
+    let shipped = code::without_tests(&all);
+    assert!(!shipped.contains("panic") && all.contains("panic") && shipped.contains("fn z"));
+    let code = Code { path: String::new(), all, shipped };
+    let functions: Vec<(String, usize, usize)> =
+        code.functions().into_iter().map(|f| (f.name, f.line, f.length)).collect();
+    let expected = [("a", 2, 4), ("inner", 10, 1), ("z", 12, 1)];
+    assert_eq!(functions, expected.map(|(name, line, length)| (name.to_owned(), line, length)));
+}
+
+fn assert_none(sources: &[Code], forbidden: &[&str]) {
+    let mut wrong = Vec::new();
+    for pattern in forbidden {
+        let pattern = Regex::new(pattern).expect("a pattern");
+        for source in sources {
+            for found in pattern.find_iter(&source.shipped) {
+                let line = line_of(&source.shipped, found.start());
+                let word = found.as_str().trim();
+                wrong.push(format!("{}: `{word}`, line {line} without tests", source.path));
+            }
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+/// `src/report/table.rs` is of the module `report`, `src/rank.rs` is `rank`.
+fn module(source: &Code) -> String {
+    let inside = source.path.trim_start_matches("src/");
+    let first = inside.split('/').next().unwrap_or(inside);
+    first.trim_end_matches(".rs").to_owned()
+}
+
+/// The names below `[dependencies]`, without the workspace's own package.
+fn dependencies(manifest: &str) -> Vec<String> {
+    let text = fs::read_to_string(root().join(manifest)).expect("a manifest");
+    let section = text.lines().skip_while(|line| line.trim() != "[dependencies]").skip(1);
+    let section = section.take_while(|line| !line.starts_with('['));
+    let names = section.filter_map(|line| line.split_once('=')).map(|(name, _)| name.trim());
+    let names = names.map(|name| name.split('.').next().unwrap_or(name).to_owned());
+    let names: Vec<String> = names.filter(|name| name != "provtrace-parsers").collect();
+    assert!(names.len() > 3, "{manifest}: only {names:?}");
+    names
+}
+
+/// Whether code names a package: at the start of a path, or whole in a `use`.
+fn names_package(code: &str, package: &str) -> bool {
+    words(code).filter(|(_, word)| *word == package).any(|(at, word)| {
+        let (before, after) = (code[..at].trim_end(), code[at + word.len()..].trim_start());
+        let starts_path = after.starts_with("::") && !before.ends_with("::");
+        starts_path || before.ends_with("use") && after.starts_with([';', ' '])
+    })
+}
