@@ -220,6 +220,9 @@ pub struct TemplateRow {
     pub rate_low: f64,
     /// Upper end.
     pub rate_high: f64,
+    /// Runs on devices whose scan or policy sync was armed for a day that never comes: the
+    /// vendor's workaround was in force.
+    pub workaround_runs: u64,
     /// Sum over affected runs: first step after the agent install to first refused step.
     pub minutes_lost: f64,
 }

@@ -63,6 +63,8 @@ pub struct RunReport {
     pub template: Option<(String, TemplateSource)>,
     /// Its steps, as they stand in the run.
     pub steps: Vec<StepReport>,
+    /// Whether the vendor's workaround was in force on the device.
+    pub workaround: bool,
     /// From its first step after the agent install to its first refused step.
     pub minutes_lost: Option<f64>,
 }
@@ -172,6 +174,7 @@ fn runs(story: &Story, request: &Request) -> Vec<RunReport> {
             number: run.number,
             template: run.template.clone(),
             steps: reports,
+            workaround: timeline.workaround,
             minutes_lost: first_refused.zip(first).map(|(refused, first)| minutes(refused, first)),
         });
     }

@@ -17,6 +17,7 @@ pub fn templates(devices: &[DeviceReport]) -> PolarsResult<Vec<TemplateRow>> {
     let mut incidents = Vec::new();
     let mut lost = Vec::new();
     let mut places = Vec::new();
+    let mut workaround = Vec::new();
     for (place, device) in devices.iter().enumerate() {
         for run in &device.runs {
             let refused = run.steps.iter().filter(|step| step.refused).count() as u64;
@@ -25,6 +26,7 @@ pub fn templates(devices: &[DeviceReport]) -> PolarsResult<Vec<TemplateRow>> {
             incidents.push(refused);
             lost.push(run.minutes_lost.unwrap_or(0.0));
             places.push(place as u64);
+            workaround.push(u64::from(run.workaround));
         }
     }
     let frame = DataFrame::new_infer_height(vec![
@@ -33,6 +35,7 @@ pub fn templates(devices: &[DeviceReport]) -> PolarsResult<Vec<TemplateRow>> {
         Series::new("incidents".into(), incidents).into(),
         Series::new("lost".into(), lost).into(),
         Series::new("device".into(), places).into(),
+        Series::new("workaround".into(), workaround).into(),
     ])?;
     let mut rows = Vec::new();
     for group in groups(&frame, &["template"])? {
@@ -55,6 +58,7 @@ pub fn templates(devices: &[DeviceReport]) -> PolarsResult<Vec<TemplateRow>> {
             rate,
             rate_low,
             rate_high,
+            workaround_runs: sum(&frame, "workaround", &group)?,
             minutes_lost: to_tenth(minutes),
         });
     }

@@ -11,8 +11,11 @@ use crate::lifetime::{EntryRef, Lifetime};
 use crate::provision::Provisioning;
 use crate::tasks::Tasks;
 
-/// A silence after which a name that the run had already parts two runs, in seconds.
-const PAUSE: i64 = 3 * 3600;
+/// A silence after which the run's first name parts two runs, in seconds.
+const SHORT_PAUSE: i64 = 3 * 3600;
+/// A silence after which any name that the run had already parts two runs, in seconds: longer
+/// than a clock that jumps between two zones.
+const PAUSE: i64 = 16 * 3600;
 /// A silence that parts two runs whatever follows, in seconds.
 const LONG_PAUSE: i64 = 7 * 24 * 3600;
 
@@ -132,7 +135,11 @@ fn run_starts(
         let known = item.is_some_and(|item| names.contains(items[item].1));
         let again =
             item.zip(first_item).is_some_and(|(item, first)| begins_again(&items, first, item));
-        if pause > LONG_PAUSE || (pause > PAUSE && known) || again {
+        let first =
+            item.zip(first_item).is_some_and(|(item, first)| items[item].1 == items[first].1);
+        let parted =
+            pause > LONG_PAUSE || (pause > PAUSE && known) || (pause > SHORT_PAUSE && first);
+        if parted || again {
             starts.push(stamp);
             first_item = None;
             names.clear();

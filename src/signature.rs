@@ -19,19 +19,18 @@ type Sequence = Vec<String>;
 pub fn name_templates(devices: &mut [DeviceReport]) {
     let unnamed =
         devices.iter().flat_map(|device| &device.runs).filter(|run| run.template.is_none());
-    let mut labels: BTreeMap<Sequence, (String, String)> = BTreeMap::new();
+    let mut first_steps: BTreeMap<Sequence, String> = BTreeMap::new();
     for run in unnamed {
-        let ends = run.steps.first().zip(run.steps.last());
-        let ends = ends.map(|(first, last)| (first.name.clone(), last.name.clone()));
-        labels.entry(sequence(run)).or_insert_with(|| ends.unwrap_or_default());
+        let first = run.steps.first().map(|step| step.name.clone());
+        first_steps.entry(sequence(run)).or_insert_with(|| first.unwrap_or_default());
     }
-    let sequences: Vec<Sequence> = labels.keys().cloned().collect();
+    let sequences: Vec<Sequence> = first_steps.keys().cloned().collect();
     let longest = longest(&sequences);
     let mut names: BTreeMap<Sequence, Option<String>> = BTreeMap::new();
     for own in &sequences {
         let mut fits = longest.iter().filter(|whole| is_part(own, whole));
         let only = fits.next().filter(|_| fits.next().is_none());
-        names.insert(own.clone(), only.map(|whole| label(whole, &labels[*whole])));
+        names.insert(own.clone(), only.map(|whole| label(whole, &first_steps[*whole])));
     }
     for run in devices.iter_mut().flat_map(|device| &mut device.runs) {
         if run.template.is_none() {
@@ -68,8 +67,8 @@ fn is_part(part: &[String], whole: &[String]) -> bool {
     part.iter().all(|step| rest.any(|other| other == step))
 }
 
-/// `unnamed 4e1f: 7-Zip … Chrome (7 steps)`: the same for the same sequence.
-fn label(sequence: &[String], (first, last): &(String, String)) -> String {
+/// `unnamed 4e1f: Install 7-Zip … (7 steps)`: the same for the same sequence.
+fn label(sequence: &[String], first: &str) -> String {
     let mut hash = Sha256::new();
     for step in sequence {
         hash.update(step.as_bytes());
@@ -78,7 +77,7 @@ fn label(sequence: &[String], (first, last): &(String, String)) -> String {
     let short: String = hash.finalize().iter().take(2).map(|byte| format!("{byte:02x}")).collect();
     match sequence.len() {
         1 => format!("unnamed {short}: {first}"),
-        count => format!("unnamed {short}: {first} … {last} ({count} steps)"),
+        count => format!("unnamed {short}: {first} … ({count} steps)"),
     }
 }
 
@@ -98,6 +97,7 @@ mod tests {
             number: 1,
             template: None,
             steps: steps.iter().map(step).collect(),
+            workaround: false,
             minutes_lost: None,
         };
         DeviceReport { device: name.to_owned(), runs: vec![run], ..DeviceReport::default() }
@@ -114,7 +114,7 @@ mod tests {
         ];
         name_templates(&mut devices);
         let name = |at: usize| devices[at].runs[0].template.clone();
-        assert!(name(0).is_some_and(|(name, _)| name.ends_with("Install 1 … Install 3 (3 steps)")));
+        assert!(name(0).is_some_and(|(name, _)| name.ends_with("Install 1 … (3 steps)")));
         assert_eq!(name(0), name(1));
         assert_eq!(name(0), name(4));
         assert_ne!(name(0), name(2));

@@ -7,7 +7,7 @@ use std::cmp::Reverse;
 use std::fs;
 
 use chrono::NaiveDateTime;
-use program::{Case, cases, count, files, list, root, text};
+use program::{Case, cases, count, files, list, root, run, text, write};
 use serde_json::Value;
 
 /// A refused program exits at once: the longest run, in seconds, that proves it by its length.
@@ -67,6 +67,9 @@ fn all_text_is_accounted_for() {
         let parts =
             number("lines_understood") + number("lines_continued") + number("lines_unknown");
         assert_eq!(parts, number("lines"), "{}: lines", case.name);
+        let printed = run(&case.args(&["events", "--all"])).stdout;
+        let printed = printed.lines().count() as u64;
+        assert_eq!(printed, number("lines"), "{}: `events --all`", case.name);
         let found = files(&case.path());
         let aside = number("other_files") as usize
             + list(coverage, "unrecognised").len()
@@ -165,6 +168,31 @@ fn lists_are_in_their_orders() {
         }
         assert_sorted(name, list(coverage, "skipped"), |skipped| text(skipped, "path").to_owned());
     }
+}
+
+/// By time, not by the letters of the time: half a second later is later.
+#[test]
+fn incidents_are_in_the_order_of_their_times() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let zone = root().join("samples/scan-waited/PAR-10001/SystemInfo.log");
+    let zone = fs::read(zone).expect("a sample");
+    for (device, started) in
+        [("PAR-1", "12:00:00.500"), ("PAR-2", "12:00:00"), ("PAR-3", "12:00:01")]
+    {
+        let log = format!(
+            "2025-03-24 {started}(10-11) ldProvision:Create process (C:\\sdclient.exe) with args (/taskid=7)\r\n\
+             2025-03-24 12:00:02(10-11) ldProvision:Process exit code:-1917517412\r\n"
+        );
+        let folder = folder.path().join(device);
+        write(&folder.join("ldprovisioning/ldProvision.log"), log.as_bytes());
+        write(&folder.join("SystemInfo.log"), &zone);
+    }
+    let args = ["analyze", "--format", "json"].map(std::ffi::OsString::from);
+    let outcome = run(&[args.to_vec(), vec![folder.path().into()]].concat());
+    let report = outcome.report();
+    let found: Vec<&str> =
+        list(&report, "incidents").iter().map(|incident| text(incident, "device")).collect();
+    assert_eq!(found, ["PAR-2", "PAR-1", "PAR-3"], "{:#}", report["incidents"]);
 }
 
 /// docs/REPORT.md's table: nearness alone makes no incident, a gap raises no confidence.

@@ -19,7 +19,7 @@ const LONGEST_FILE: usize = 400;
 const FLAT_TABLES: [(&str, &str); 0] = [];
 
 /// The modules of the binary in the order in which data flows: each uses only those before it.
-const FLOW: [&str; 21] = [
+const FLOW: [&str; 22] = [
     "discover",
     "source",
     "ingest",
@@ -28,10 +28,11 @@ const FLOW: [&str; 21] = [
     "tasks",
     "progress",
     "lifetime",
-    "deployment",
-    "scan",
+    "trace",
     "provision",
     "run",
+    "deployment",
+    "scan",
     "timeline",
     "correlate",
     "contract",
@@ -60,7 +61,13 @@ const HOMES: [(&str, &[&str]); 25] = [
     // Its derives stand on the values that reports print.
     (
         "serde",
-        &["src/contract.rs", "src/correlate.rs", "src/discover.rs", "src/lifetime.rs", "src/run.rs"],
+        &[
+            "src/contract.rs",
+            "src/correlate.rs",
+            "src/discover.rs",
+            "src/lifetime.rs",
+            "src/run.rs",
+        ],
     ),
     ("serde_json", &["src/report/json.rs"]),
     ("sha2", &["src/device.rs", "src/signature.rs"]),

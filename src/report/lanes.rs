@@ -7,7 +7,7 @@ use provtrace_parsers::stamp::Stamp;
 use crate::clock::Clock;
 use crate::correlate::minutes;
 use crate::device::Story;
-use crate::lifetime::{Known, Lifetime, Program};
+use crate::lifetime::{Known, LaunchedBy, Lifetime, Program};
 use crate::report::plain::harmless;
 use crate::report::table::Style;
 
@@ -162,9 +162,13 @@ fn list(story: &Story, axis: &Axis, out: &mut dyn Write) -> io::Result<()> {
             Some((at, _)) => format!(", at work from {}", Clock::show_time(at)),
             None => String::new(),
         };
+        let by = match lifetime.launched_by {
+            LaunchedBy::Unknown => String::new(),
+            by => format!(", launched by {}", by.word()),
+        };
         writeln!(
             out,
-            "  {} ({}) to {end}{wait}  {}{pid}{task}{role}",
+            "  {} ({}) to {end}{wait}  {}{pid}{task}{role}{by}",
             Clock::show_time(lifetime.start.at),
             lifetime.start.known.word(),
             lifetime.program.name(),

@@ -5,3 +5,4 @@ pub mod lanes;
 pub mod plain;
 pub mod records;
 pub mod table;
+pub mod verdict;

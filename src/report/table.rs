@@ -4,17 +4,19 @@ use std::io::{self, Write};
 
 use comfy_table::{Cell, CellAlignment, Color, ContentArrangement, Table, presets};
 
-use crate::contract::{Coverage, Incident, Report, TemplateRow};
-use crate::correlate::{Confidence, Mechanism};
+use textwrap::core::display_width;
+use textwrap::fill;
+
+use crate::contract::{Coverage, Incident, Report};
+use crate::correlate::Mechanism;
 use crate::lifetime::LaunchedBy;
 use crate::report::plain::{count, harmless};
+use crate::report::verdict::{remedy, template_name as name, verdict};
 
 /// Rows of a ranking that are shown; all are in the JSON.
 const ROWS: usize = 10;
 /// Incidents that are shown, the newest; all are in the JSON.
 const INCIDENTS: usize = 40;
-/// Name for runs whose template nothing names.
-const NO_TEMPLATE: &str = "(template not known)";
 
 /// How the terminal is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -30,9 +32,10 @@ pub struct Style {
 /// # Errors
 /// Of the writer.
 pub fn write(report: &Report, style: Style, out: &mut dyn Write) -> io::Result<()> {
-    writeln!(out, "{}\n", bold(&verdict(report), style))?;
-    if report.incidents.iter().any(|incident| incident.confidence != Confidence::Stated) {
-        writeln!(out, "{}\n", remedy(report))?;
+    let width = usize::from(style.width);
+    writeln!(out, "{}\n", bold(&fill(&verdict(report), width), style))?;
+    if let Some(remedy) = remedy(report) {
+        writeln!(out, "{}\n", fill(&remedy, width))?;
     }
     if !report.templates.is_empty() {
         writeln!(out, "{}", bold("Templates, worst first", style))?;
@@ -49,9 +52,7 @@ pub fn write(report: &Report, style: Style, out: &mut dyn Write) -> io::Result<(
             more => format!("Incidents, newest last ({more} earlier ones: --format json)"),
         };
         writeln!(out, "{}", bold(&title, style))?;
-        for incident in &report.incidents[report.incidents.len() - shown..] {
-            writeln!(out, "{}", line(incident))?;
-        }
+        incidents(&report.incidents[report.incidents.len() - shown..], out)?;
         writeln!(out)?;
     }
     others(report, out)?;
@@ -60,95 +61,6 @@ pub fn write(report: &Report, style: Style, out: &mut dyn Write) -> io::Result<(
 
 fn bold(text: &str, style: Style) -> String {
     if style.colour { format!("\u{1b}[1m{text}\u{1b}[0m") } else { text.to_owned() }
-}
-
-/// The answer in one sentence.
-fn verdict(report: &Report) -> String {
-    let runs = count(report.coverage.runs, "provisioning run");
-    let devices = count(report.coverage.devices, "device");
-    if report.incidents.is_empty() {
-        return match report.coverage.runs {
-            0 => format!("No provisioning run was found in the logs of {devices}."),
-            _some => format!(
-                "No step was refused because a task was already running, in {runs} of {devices}."
-            ),
-        };
-    }
-    let affected: u64 = report.templates.iter().map(|row| row.affected_runs).sum();
-    let verb = if affected == 1 { "had" } else { "had" };
-    let cause = main_cause(report);
-    let worst = worst(report).map(|row| {
-        let share = format!("{} of {} runs", row.affected_runs, row.runs);
-        let step =
-            report.steps.iter().find(|step| step.template == row.template && step.incidents > 0);
-        let at = step.map(|step| format!(", most often at \"{}\"", harmless(&step.step)));
-        format!(" Worst: {}, {share}{}.", name(row.template.as_deref()), at.unwrap_or_default())
-    });
-    format!(
-        "{affected} of {runs} {verb} a step refused because a task was already running; {cause}.{}",
-        worst.unwrap_or_default()
-    )
-}
-
-fn worst(report: &Report) -> Option<&TemplateRow> {
-    report.templates.first().filter(|row| row.incidents > 0)
-}
-
-/// What blocked most, in words.
-fn main_cause(report: &Report) -> String {
-    let mut counts: Vec<(Mechanism, usize)> = Vec::new();
-    for incident in &report.incidents {
-        match counts.iter_mut().find(|(mechanism, _)| *mechanism == incident.mechanism) {
-            Some((_, number)) => *number += 1,
-            None => counts.push((incident.mechanism, 1)),
-        }
-    }
-    counts.sort_by_key(|(mechanism, number)| (std::cmp::Reverse(*number), *mechanism));
-    let total = report.incidents.len();
-    let Some((mechanism, number)) = counts.first() else { return String::new() };
-    let first_runs = report
-        .incidents
-        .iter()
-        .filter(|incident| {
-            let blocker = incident.blocker.as_ref();
-            blocker.is_some_and(|blocker| blocker.launched_by == LaunchedBy::LocalSchedulerFirstRun)
-        })
-        .count();
-    let of = if total == 1 {
-        "blocked by".to_owned()
-    } else {
-        format!("{number} of {total} blocked by")
-    };
-    let first = match first_runs {
-        0 => String::new(),
-        runs if total == 1 && runs == 1 => {
-            ", the scheduler's first run after the agent install".to_owned()
-        }
-        runs => format!(" ({runs} were the scheduler's first run after the agent install)"),
-    };
-    format!("{of} {}{first}", mechanism.word())
-}
-
-fn remedy(report: &Report) -> String {
-    let template =
-        worst(report).map_or(NO_TEMPLATE.to_owned(), |row| name(row.template.as_deref()));
-    let is_scan = |incident: &Incident| {
-        matches!(
-            incident.mechanism,
-            Mechanism::ScanWaited | Mechanism::ScanRunning | Mechanism::PolicyTask
-        )
-    };
-    if !report.incidents.iter().any(is_scan) {
-        return "Remedy: see the blocker of each incident; the logs don't show a scan or a policy task.".to_owned();
-    }
-    format!(
-        "Remedy: provision {template} with an agent whose scan and policy sync start in the year 3000, \
-         and install the real agent as the last action."
-    )
-}
-
-fn name(template: Option<&str>) -> String {
-    template.map_or_else(|| NO_TEMPLATE.to_owned(), |name| harmless(name).into_owned())
 }
 
 fn table(style: Style, header: &[&str]) -> Table {
@@ -185,10 +97,13 @@ fn rate_cell(rate: f64, style: Style) -> Cell {
 }
 
 fn templates(report: &Report, style: Style) -> Table {
-    let header = ["#", "template", "affected", "rate", "95 % interval", "devices", "minutes lost"];
+    let mut header =
+        vec!["#", "template", "affected", "rate", "95 % interval", "devices", "minutes lost"];
+    let workaround = report.templates.iter().any(|row| row.workaround_runs > 0);
+    header.extend(workaround.then_some("workaround in"));
     let mut table = table(style, &header);
     for row in report.templates.iter().take(ROWS) {
-        table.add_row(vec![
+        let mut cells = vec![
             number(row.rank),
             Cell::new(name(row.template.as_deref())),
             number(format!("{} of {}", row.affected_runs, row.runs)),
@@ -196,7 +111,10 @@ fn templates(report: &Report, style: Style) -> Table {
             number(format!("{} … {}", percent(row.rate_low), percent(row.rate_high))),
             number(row.devices),
             number(format!("{:.0}", row.minutes_lost)),
-        ]);
+        ];
+        cells
+            .extend(workaround.then(|| number(format!("{} of {}", row.workaround_runs, row.runs))));
+        table.add_row(cells);
     }
     more(&mut table, report.templates.len());
     table
@@ -230,40 +148,58 @@ fn steps(report: &Report, style: Style) -> Table {
     table
 }
 
-/// One incident in one line: when, where, which step, what blocked it, since when.
-fn line(incident: &Incident) -> String {
-    let blocked = match &incident.blocker {
-        None => "holder not in the logs".to_owned(),
-        Some(blocker) => {
-            let pid = blocker.pid.map(|pid| format!(" pid {pid}")).unwrap_or_default();
-            let task = blocker.task_id.as_ref().map(|task| format!(" task {}", harmless(task)));
-            let since = time_of(&blocker.launched);
-            let active = if blocker.active_from == blocker.launched {
-                String::new()
-            } else {
-                format!(", at work since {}", time_of(&blocker.active_from))
-            };
-            let by = match blocker.launched_by {
-                LaunchedBy::Unknown => String::new(),
-                by => format!(", launched by {}", by.word()),
-            };
-            let task = task.unwrap_or_default();
-            format!("{}{pid}{task} alive since {since}{active}{by}", blocker.program)
-        }
+/// One line an incident: when, where, which step, what blocked it, since when.
+fn incidents(incidents: &[Incident], out: &mut dyn Write) -> io::Result<()> {
+    let column = |text: &dyn Fn(&Incident) -> String| -> Vec<String> {
+        let texts: Vec<String> = incidents.iter().map(text).collect();
+        let width = texts.iter().map(|text| display_width(text)).max().unwrap_or(0);
+        let pad = |text: &String| " ".repeat(width - display_width(text));
+        texts.iter().map(|text| format!("{text}{}", pad(text))).collect()
     };
-    let tried = if incident.attempts > 1 {
-        format!(" ({} tries)", incident.attempts)
-    } else {
-        String::new()
+    let at = column(&|incident| incident.at.replace('T', " "));
+    let device = column(&|incident| harmless(&incident.device).into_owned());
+    let step = column(&|incident| {
+        let tries = if incident.attempts > 1 {
+            format!(" ({} tries)", incident.attempts)
+        } else {
+            String::new()
+        };
+        format!("{}{tries}", harmless(&incident.step))
+    });
+    let blocked = column(&|incident| blocked_by(incident));
+    for (row, incident) in incidents.iter().enumerate() {
+        writeln!(
+            out,
+            "  {}  {}  {}  {}  {} {}",
+            at[row],
+            device[row],
+            step[row],
+            blocked[row],
+            incident.confidence.word(),
+            incident.id
+        )?;
+    }
+    Ok(())
+}
+
+/// What held an incident's step, and since when.
+fn blocked_by(incident: &Incident) -> String {
+    let Some(blocker) = &incident.blocker else { return "holder not in the logs".to_owned() };
+    let task =
+        blocker.task_id.as_ref().map(|task| format!(" {}", harmless(task))).unwrap_or_default();
+    let what = match incident.mechanism {
+        Mechanism::ScanWaited => "scan that waited".to_owned(),
+        Mechanism::ScanRunning => "running scan".to_owned(),
+        Mechanism::PolicyTask => format!("policy task{task}"),
+        Mechanism::SdclientRunning => format!("sdclient of task{task}"),
+        Mechanism::Unattributed => "unknown".to_owned(),
     };
-    format!(
-        "  {}  {}  \"{}\"{tried}: {blocked} [{}, {}]",
-        incident.at.replace('T', " "),
-        harmless(&incident.device),
-        harmless(&incident.step),
-        incident.confidence.word(),
-        incident.id,
-    )
+    let by = match blocker.launched_by {
+        LaunchedBy::LocalSchedulerFirstRun => " (first run)",
+        LaunchedBy::LocalScheduler => " (scheduler)",
+        LaunchedBy::PolicySync | LaunchedBy::Unknown => "",
+    };
+    format!("{what} since {}{by}", time_of(&blocker.launched))
 }
 
 /// The time of day of an RFC 3339 time.

@@ -74,7 +74,7 @@ fn device(options: &Options, templates: &[Template], index: u64) -> Result<Devic
     let story = world::simulate(options, templates, index);
     let style = Style::of(options, &story);
     let mut sheets = vec![
-        provision_log::agent(options, &story, &style),
+        provision_log::agent(options, templates, &story, &style),
         provision_log::window(options, &story, &style),
         facts::system_info(&story),
         facts::registry(&story),

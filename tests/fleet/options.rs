@@ -58,6 +58,9 @@ pub(crate) struct Arguments {
     /// The workaround is in force for runs that start on or after this day (YYYY-MM-DD).
     #[arg(long)]
     pub(crate) workaround_from: Option<String>,
+    /// The agent's log names its task: `<template> <COMPUTER> <date>`.
+    #[arg(long)]
+    pub(crate) task_names: bool,
     /// Every run on a day of 1..8, no second runs, three days of later history at most: no slash
     /// date of the fleet can be told apart. Any month of the start year.
     #[arg(long)]
@@ -171,6 +174,8 @@ pub(crate) struct Options {
     /// UTC second from which runs use the workaround.
     pub(crate) workaround_from: Option<i64>,
     pub(crate) ambiguous_dates: bool,
+    /// The agent's log names its task.
+    pub(crate) task_names: bool,
     pub(crate) day_first: Option<bool>,
     pub(crate) markers: bool,
     pub(crate) noise: bool,
@@ -231,6 +236,7 @@ impl Arguments {
             refusal_code: hex_code(&self.refusal_code)?,
             workaround_from,
             ambiguous_dates: self.ambiguous_dates,
+            task_names: self.task_names,
             day_first: (self.day_first || self.month_first).then_some(self.day_first),
             markers: on(switches.markers),
             noise: on(switches.noise),

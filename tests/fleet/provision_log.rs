@@ -6,6 +6,7 @@ use crate::rng::Rng;
 use crate::sheet::{Folder, Mark, Pen, Sheet, Stamp, Style};
 use crate::steps::status_sender;
 use crate::story::{Act, ActKind, Child, Run, State, Story, is_success};
+use crate::template::Template;
 
 const NOISE: &[&str] = &[
     "Checking for pending actions",
@@ -17,7 +18,12 @@ const NOISE: &[&str] = &[
 ];
 
 /// The agent's own log.
-pub(crate) fn agent(options: &Options, story: &Story, style: &Style) -> Sheet {
+pub(crate) fn agent(
+    options: &Options,
+    templates: &[Template],
+    story: &Story,
+    style: &Style,
+) -> Sheet {
     let mut rng = Rng::stream(options.seed, story.index, "ldProvision.log");
     let mut pen = Pen::default();
     for run in &story.runs {
@@ -28,6 +34,12 @@ pub(crate) fn agent(options: &Options, story: &Story, style: &Style) -> Sheet {
                 session = act.agent_pid;
                 pen.say(act.started - 2, stamp, format!("Using {} for Core", style.core));
                 pen.say(act.started - 1, stamp, "SMBios service not running");
+                if options.task_names {
+                    let template = &templates[run.template].name;
+                    let day = chrono::DateTime::from_timestamp(run.started, 0).unwrap_or_default();
+                    let name = format!("{template} {} {}", story.name, day.format("%Y-%m-%d"));
+                    pen.say(act.started - 1, stamp, format!("Task name: {name}"));
+                }
             }
             if style.noise {
                 pen.say(act.started, stamp, *rng.pick(NOISE));
