@@ -104,6 +104,7 @@ fn sums_agree() {
             assert!(count(row, "devices") <= count(row, "affected_runs"), "{name}: {row}");
             assert!(count(row, "affected_runs") <= count(row, "incidents"), "{name}: {row}");
             assert!(count(row, "affected_runs") <= count(row, "runs"), "{name}: {row}");
+            assert!(count(row, "workaround_runs") <= count(row, "runs"), "{name}: {row}");
         }
         for incident in incidents {
             let row = list(&report, "steps").iter().find(|row| {

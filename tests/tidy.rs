@@ -45,7 +45,7 @@ const FLOW: [&str; 22] = [
 ];
 
 /// The home of every outside package: the only files that may know it.
-const HOMES: [(&str, &[&str]); 25] = [
+const HOMES: [(&str, &[&str]); 26] = [
     // The program.
     ("chrono", &["src/clock.rs"]),
     ("chrono-tz", &["src/clock.rs"]),
@@ -71,14 +71,15 @@ const HOMES: [(&str, &[&str]); 25] = [
     ),
     ("serde_json", &["src/report/json.rs"]),
     ("sha2", &["src/device.rs", "src/signature.rs"]),
+    ("textwrap", &["src/report/table.rs"]),
     ("walkdir", &["src/discover.rs"]),
     // The parsers.
-    ("aho-corasick", &["parsers/src/format.rs"]),
-    ("chrono", &["parsers/src/stamp.rs"]),
+    ("aho-corasick", &["parsers/src/format.rs", "parsers/src/schema.rs"]),
+    ("chrono", &["parsers/src/layout.rs"]),
     ("encoding_rs", &["parsers/src/text.rs"]),
     ("memchr", &["parsers/src/engine.rs"]),
-    ("nom", &["parsers/src/stamp.rs"]),
-    ("regex", &["parsers/src/format.rs", "parsers/src/rule.rs"]),
+    ("nom", &["parsers/src/layout.rs"]),
+    ("regex", &["parsers/src/format.rs", "parsers/src/rule.rs", "parsers/src/schema.rs"]),
     ("regex-syntax", &["parsers/src/rule.rs"]),
     ("roxmltree", &["parsers/src/policy_status.rs"]),
     // Its derives stand on what formats/*.toml hold.
@@ -88,11 +89,20 @@ const HOMES: [(&str, &[&str]); 25] = [
             "parsers/src/code.rs",
             "parsers/src/event.rs",
             "parsers/src/format.rs",
+            "parsers/src/layout.rs",
             "parsers/src/rule.rs",
-            "parsers/src/stamp.rs",
+            "parsers/src/schema.rs",
         ],
     ),
-    ("toml", &["parsers/src/code.rs", "parsers/src/format.rs", "parsers/src/stamp.rs"]),
+    (
+        "toml",
+        &[
+            "parsers/src/code.rs",
+            "parsers/src/format.rs",
+            "parsers/src/layout.rs",
+            "parsers/src/schema.rs",
+        ],
+    ),
 ];
 
 /// Names that say nothing of what a file holds.

@@ -96,6 +96,30 @@ fn other_failures_are_counted_by_code() {
     }
 }
 
+/// Where scan and policy sync were armed for a day that never comes, the report says so.
+#[test]
+fn the_workaround_is_told() {
+    let mut told = 0;
+    for (case, truth) in truths() {
+        let devices = list(&truth, "workaround");
+        let runs = |report: &Value, field: &str| -> u64 {
+            list(report, "templates").iter().map(|row| count(row, field)).sum()
+        };
+        assert_eq!(
+            runs(&case.report(), "workaround_runs"),
+            devices.len() as u64,
+            "{}: one run each of {devices:?}, and no others",
+            case.name
+        );
+        for device in devices.iter().filter_map(Value::as_str) {
+            told += 1;
+            let report = alone(&case, &[device]);
+            assert_eq!(runs(&report, "workaround_runs"), 1, "{}: {device}", case.name);
+        }
+    }
+    assert!(told >= 2, "only {told} devices have the workaround");
+}
+
 /// Names that a mapping or a task name gives: each device alone has that template and no other.
 #[test]
 fn templates_have_the_names_that_the_logs_or_the_mapping_give() {

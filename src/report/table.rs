@@ -2,7 +2,7 @@
 
 use std::io::{self, Write};
 
-use comfy_table::{Cell, CellAlignment, Color, ContentArrangement, Table, presets};
+use comfy_table::{Cell, CellAlignment, Color, ContentArrangement, LineStyle, Table, TableStyle};
 
 use textwrap::core::display_width;
 use textwrap::fill;
@@ -39,11 +39,11 @@ pub fn write(report: &Report, style: Style, out: &mut dyn Write) -> io::Result<(
     }
     if !report.templates.is_empty() {
         writeln!(out, "{}", bold("Templates, worst first", style))?;
-        writeln!(out, "{}\n", templates(report, style))?;
+        writeln!(out, "{}\n", templates(report, style).trim_fmt())?;
     }
     if report.steps.iter().any(|step| step.incidents > 0) {
         writeln!(out, "{}", bold("Steps, worst first", style))?;
-        writeln!(out, "{}\n", steps(report, style))?;
+        writeln!(out, "{}\n", steps(report, style).trim_fmt())?;
     }
     if !report.incidents.is_empty() {
         let shown = report.incidents.len().min(INCIDENTS);
@@ -66,7 +66,7 @@ fn bold(text: &str, style: Style) -> String {
 fn table(style: Style, header: &[&str]) -> Table {
     let mut table = Table::new();
     table
-        .load_style(presets::UTF8_HORIZONTAL_ONLY)
+        .load_style(TableStyle::new().header_separator(LineStyle::none().fill('─').junction('─')))
         .set_content_arrangement(ContentArrangement::Dynamic)
         .set_width(style.width)
         .set_header(header.to_vec());
