@@ -83,11 +83,11 @@ impl Clock {
     /// A standard offset alone is no zone: it says nothing of daylight saving, and a time that
     /// is wrong by an hour is worse than one without an offset.
     pub fn of_device(logs: &DeviceLogs) -> Clock {
-        let zones = logs.sources.iter().flat_map(|log| &log.entries).filter_map(|entry| {
+        let mut zones = logs.sources.iter().flat_map(|log| &log.entries).filter_map(|entry| {
             let Event::TimeZone { offset_minutes, name } = &entry.event else { return None };
             zone_named(offset_minutes.unwrap_or(0), name)
         });
-        Clock { zone: zones.last() }
+        Clock { zone: zones.next_back() }
     }
 
     /// Whether the zone is known.

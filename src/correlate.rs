@@ -237,9 +237,9 @@ impl Case<'_> {
     /// The lifetime that held a step: alive as its program started and checked.
     fn blocker(&self, step: &Step, checked: Stamp) -> Option<usize> {
         let own = &self.timeline.lifetimes[step.lifetime];
-        let named = own.refused.and_then(|entry| match &self.logs.entry(entry).event {
-            Event::Refused { holder } => holder.as_deref(),
-            _other => None,
+        let named = own.refused.and_then(|entry| {
+            let Event::Refused { holder } = &self.logs.entry(entry).event else { return None };
+            holder.as_deref()
         });
         let named = named
             .and_then(|name| Program::of_path(&format!("{}.exe", name.trim_end_matches(".exe"))));

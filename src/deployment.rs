@@ -199,10 +199,10 @@ impl Draft<'_> {
         let mut policy_tasks = Vec::new();
         let mut arrivals = Vec::new();
         for entry in self.logs.sources.iter().flat_map(|log| &log.entries) {
-            match &entry.event {
-                Event::TaskState(state) => policy_tasks.push(state.task.as_str()),
-                Event::PolicyArrives => arrivals.extend(entry.stamp),
-                _other => {}
+            if let Event::TaskState(state) = &entry.event {
+                policy_tasks.push(state.task.as_str());
+            } else if entry.event == Event::PolicyArrives {
+                arrivals.extend(entry.stamp);
             }
         }
         for lifetime in &mut self.lifetimes {

@@ -168,10 +168,13 @@ pub fn slashed(path: &Path) -> String {
 
 /// An i/o error in plain words, without the number of the system call.
 pub fn plain(error: &std::io::Error) -> String {
-    match error.kind() {
-        std::io::ErrorKind::NotFound => "no such file or folder".to_owned(),
-        std::io::ErrorKind::PermissionDenied => "permission denied".to_owned(),
-        _other => error.to_string().to_lowercase(),
+    let kind = error.kind();
+    if kind == std::io::ErrorKind::NotFound {
+        "no such file or folder".to_owned()
+    } else if kind == std::io::ErrorKind::PermissionDenied {
+        "permission denied".to_owned()
+    } else {
+        error.to_string().to_lowercase()
     }
 }
 

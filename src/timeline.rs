@@ -64,10 +64,13 @@ fn armed(logs: &DeviceLogs) -> Vec<Armed> {
     let mut armed = Vec::new();
     for place in records(logs, SourceKind::Localsch, None) {
         let entry = logs.entry(place);
-        let (program, delay_max, never) = match &entry.event {
-            Event::Armed { program, delay, .. } => (program, delay.map(|(_, most)| most), false),
-            Event::Scheduled { program, start } => (program, None, is_never(start)),
-            _other => continue,
+        let (program, delay_max, never) = if let Event::Armed { program, delay, .. } = &entry.event
+        {
+            (program, delay.map(|(_, most)| most), false)
+        } else if let Event::Scheduled { program, start } = &entry.event {
+            (program, None, is_never(start))
+        } else {
+            continue;
         };
         if let Some(program) = Program::of_path(program) {
             armed.push(Armed { at: entry.stamp, program, delay_max, never });

@@ -191,9 +191,16 @@ fn incidents_are_in_the_order_of_their_times() {
     let args = ["analyze", "--format", "json"].map(std::ffi::OsString::from);
     let outcome = run(&[args.to_vec(), vec![folder.path().into()]].concat());
     let report = outcome.report();
-    let found: Vec<&str> =
-        list(&report, "incidents").iter().map(|incident| text(incident, "device")).collect();
-    assert_eq!(found, ["PAR-2", "PAR-1", "PAR-3"], "{:#}", report["incidents"]);
+    let found: Vec<(&str, &str)> = list(&report, "incidents")
+        .iter()
+        .map(|incident| (text(incident, "device"), text(incident, "at")))
+        .collect();
+    let expected = [
+        ("PAR-2", "2025-03-24T11:00:00Z"),
+        ("PAR-1", "2025-03-24T11:00:00.500Z"),
+        ("PAR-3", "2025-03-24T11:00:01Z"),
+    ];
+    assert_eq!(found, expected);
 }
 
 /// docs/REPORT.md's table: nearness alone makes no incident, a gap raises no confidence.

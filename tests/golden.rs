@@ -131,7 +131,7 @@ fn difference(expected: &str, got: &str) -> Option<String> {
         differing += 1;
         if differing <= SHOWN {
             let side = |sign, line: Option<&&str>| {
-                line.map(|line| format!("  {:>5} {sign} {}", at + 1, line.escape_debug()))
+                line.map(|line| format!("  {:>5} {sign} {}", at + 1, line.replace('\r', "\\r")))
             };
             shown.extend(side('-', old).into_iter().chain(side('+', new)));
         }

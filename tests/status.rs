@@ -64,7 +64,7 @@ fn a_file_that_nobody_may_read_is_skipped_and_named() {
     write(&folder.path().join("PAR-1/Log/vulscan.log"), LOG.as_bytes());
     let locked = folder.path().join("PAR-1/Log/localsch.log");
     write(&locked, LOG.as_bytes());
-    fs::set_permissions(&locked, fs::Permissions::from_mode(0)).expect("permissions");
+    fs::set_permissions(&locked, fs::Permissions::from_mode(0o000)).expect("permissions");
     if fs::read(&locked).is_ok() {
         assert_eq!(analyze(folder.path(), &["--strict"]).status, 0, "root reads both");
     } else {

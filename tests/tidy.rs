@@ -234,7 +234,7 @@ fn every_sample_is_explained() {
         .captures_iter(&readme)
         .filter_map(|found| found.get(1).or(found.get(2)))
         .map(|name| name.as_str().to_owned())
-        .filter(|name| name != "case" && name.trim_matches('-') != "")
+        .filter(|name| name != "case" && !name.trim_matches('-').is_empty())
         .collect();
     let cases: BTreeSet<String> = cases().into_iter().map(|case| case.name).collect();
     assert_eq!(described, cases, "described in samples/README.md, and folders of samples/");

@@ -7,7 +7,7 @@ use provtrace_parsers::stamp::Stamp;
 use crate::clock::Clock;
 use crate::correlate::minutes;
 use crate::device::Story;
-use crate::lifetime::{Known, LaunchedBy, Lifetime, Program};
+use crate::lifetime::{LaunchedBy, Lifetime, Program};
 use crate::report::plain::harmless;
 use crate::report::table::Style;
 
@@ -154,17 +154,20 @@ fn list(story: &Story, axis: &Axis, out: &mut dyn Write) -> io::Result<()> {
             None if lifetime.messenger => " (status sender)".to_owned(),
             None => String::new(),
         };
-        let end = match lifetime.end.known {
-            Known::Burst if lifetime.is_launch_only() => "no trace after it".to_owned(),
-            known => format!("{} ({})", Clock::show_time(lifetime.end.at), known.word()),
+        let end = if lifetime.is_launch_only() {
+            "no trace after it".to_owned()
+        } else {
+            let known = lifetime.end.known.word();
+            format!("{} ({known})", Clock::show_time(lifetime.end.at))
         };
         let wait = match lifetime.active {
             Some((at, _)) => format!(", at work from {}", Clock::show_time(at)),
             None => String::new(),
         };
-        let by = match lifetime.launched_by {
-            LaunchedBy::Unknown => String::new(),
-            by => format!(", launched by {}", by.word()),
+        let by = if lifetime.launched_by == LaunchedBy::Unknown {
+            String::new()
+        } else {
+            format!(", launched by {}", lifetime.launched_by.word())
         };
         writeln!(
             out,

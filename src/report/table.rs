@@ -285,7 +285,8 @@ fn zones(coverage: &Coverage, out: &mut dyn Write) -> io::Result<()> {
 }
 
 fn percent_of(part: u64, whole: u64) -> String {
-    if whole == 0 { "nothing".to_owned() } else { format!("{} %", part * 100 / whole) }
+    let percent = (part * 100).checked_div(whole);
+    percent.map_or_else(|| "nothing".to_owned(), |percent| format!("{percent} %"))
 }
 
 fn list(out: &mut dyn Write, style: Style, title: &str, items: &[String]) -> io::Result<()> {
