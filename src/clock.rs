@@ -30,7 +30,7 @@ const CITIES: [(&str, i32, Tz); 58] = [
     ("atlantic time", -240, Tz::America__Halifax),
     ("santiago", -240, Tz::America__Santiago),
     ("newfoundland", -210, Tz::America__St_Johns),
-    ("brasilia", -180, Tz::America__Sao_Paulo),
+    ("bras", -180, Tz::America__Sao_Paulo),
     ("buenos aires", -180, Tz::America__Argentina__Buenos_Aires),
     ("azores", -60, Tz::Atlantic__Azores),
     ("coordinated universal time", 0, Tz::UTC),
@@ -102,6 +102,12 @@ impl Clock {
             Some(utc) => format_time(utc.naive_utc(), "Z"),
             None => format_time(local, ""),
         }
+    }
+
+    /// The time that [`Clock::show`] prints, as milliseconds since 1970.
+    pub fn millis(&self, stamp: Stamp) -> i64 {
+        let utc = naive(stamp).and_then(|local| self.utc(local));
+        utc.map_or(stamp.0, |utc| utc.timestamp_millis())
     }
 
     /// Local date and time for people, to the second.

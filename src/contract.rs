@@ -100,6 +100,9 @@ pub struct Incident {
     pub confidence: Confidence,
     /// When the refused program started.
     pub at: String,
+    /// The same as a number, for the order of incidents: milliseconds, UTC or local as `at`.
+    #[serde(skip)]
+    pub at_millis: i64,
     /// To a tenth; `None` where no install is seen.
     pub minutes_after_agent_install: Option<f64>,
     /// The refused program.

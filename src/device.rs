@@ -204,6 +204,7 @@ fn incidents(story: &Story, codes: &CodeTable) -> Vec<Incident> {
             mechanism: incident.mechanism,
             confidence: incident.confidence,
             at: show(incident.at),
+            at_millis: clock.millis(incident.at),
             minutes_after_agent_install: incident.minutes_after_agent_install.map(to_tenth),
             refused: Refused {
                 program: own.program.name(),

@@ -41,8 +41,9 @@ pub fn summarize(mut devices: Vec<DeviceReport>, share: &Share) -> PolarsResult<
             *failures.entry(failure).or_default() += 1;
         }
     }
-    incidents
-        .sort_by(|a, b| (&a.at, &a.device, a.run, &a.id).cmp(&(&b.at, &b.device, b.run, &b.id)));
+    incidents.sort_by(|a, b| {
+        (a.at_millis, &a.device, a.run, &a.id).cmp(&(b.at_millis, &b.device, b.run, &b.id))
+    });
     coverage.assumed_wording =
         incidents.iter().filter(|incident| incident.assumed_wording).count() as u64;
     warnings.sort();

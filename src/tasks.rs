@@ -30,7 +30,8 @@ impl Tasks {
         let shown = slashed(path);
         let bytes = std::fs::read(path).map_err(|error| format!("{shown}: {}", plain(&error)))?;
         let text = provtrace_parsers::text::decode(&bytes);
-        let text = text.trim_start_matches('\u{feff}');
+        // The reader counts a line end of two bytes late; its line numbers are for people.
+        let text = text.trim_start_matches('\u{feff}').replace("\r\n", "\n");
         let header = text.lines().next().unwrap_or_default();
         let delimiter = [b',', b';', b'\t']
             .into_iter()

@@ -2,6 +2,7 @@
 //! is closed, so that it finds drift), its sums, its orders, its rates and its rules of proof.
 
 mod program;
+mod schema;
 
 use std::cmp::Reverse;
 use std::fs;
@@ -18,14 +19,10 @@ fn every_report_fits_the_schema() {
     let schema = root().join("docs/report.schema.json");
     let schema = fs::read_to_string(&schema).unwrap_or_else(|error| panic!("{schema:?}: {error}"));
     let schema: Value = serde_json::from_str(&schema).expect("the schema is JSON");
-    jsonschema::meta::validate(&schema).expect("the schema is a schema");
-    let validator = jsonschema::validator_for(&schema).expect("the schema compiles");
     let mut wrong = Vec::new();
     for (case, report) in reports() {
-        let errors = validator.iter_errors(&report);
-        wrong.extend(
-            errors.map(|error| format!("{}: {}: {error}", case.name, error.instance_path())),
-        );
+        let errors = schema::errors(&schema, &report);
+        wrong.extend(errors.iter().map(|error| format!("{}: {error}", case.name)));
     }
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
 }
@@ -35,7 +32,7 @@ fn every_report_fits_the_schema() {
 fn the_schema_is_closed() {
     let schema = fs::read_to_string(root().join("docs/report.schema.json")).expect("the schema");
     let schema: Value = serde_json::from_str(&schema).expect("the schema is JSON");
-    let validator = jsonschema::validator_for(&schema).expect("the schema compiles");
+    let is_valid = |report: &Value| schema::errors(&schema, report).is_empty();
     let (_, good) = reports()
         .into_iter()
         .find(|(_, report)| {
@@ -48,13 +45,13 @@ fn the_schema_is_closed() {
         let mut extra = good.clone();
         let fields = extra.pointer_mut(place).and_then(Value::as_object_mut).expect(place);
         fields.insert("surprise".to_owned(), Value::Null);
-        assert!(!validator.is_valid(&extra), "{place}: takes any field");
+        assert!(!is_valid(&extra), "{place}: takes any field");
         let names: Vec<String> =
             good.pointer(place).and_then(Value::as_object).expect(place).keys().cloned().collect();
         for name in names {
             let mut less = good.clone();
             less.pointer_mut(place).and_then(Value::as_object_mut).expect(place).remove(&name);
-            assert!(!validator.is_valid(&less), "{place}: does without {name}");
+            assert!(!is_valid(&less), "{place}: does without {name}");
         }
     }
 }

@@ -7,7 +7,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 
 use chrono::{DateTime, NaiveDateTime};
-use chrono_tz::Europe::Paris;
+use chrono_tz::Tz;
 use program::{Case, cases, count, list, names, root, run, text};
 use serde_json::Value;
 
@@ -215,7 +215,7 @@ fn found_incident(incident: &Value) -> String {
     let holder = blocker["program"].as_str().unwrap_or("nobody");
     let launched_by = blocker["launched_by"].as_str().unwrap_or("unknown");
     assert_eq!(incident["at"], incident["refused"]["started"], "two times for one start");
-    sentence(incident, holder, launched_by, &local(text(incident, "at")))
+    sentence(incident, holder, launched_by, &local(text(incident, "device"), text(incident, "at")))
 }
 
 /// What counts of an incident, in words that a failure can show.
@@ -230,15 +230,30 @@ fn sentence(incident: &Value, holder: &str, launched_by: &str, at: &str) -> Stri
     )
 }
 
-/// The wall clock of a reported time. Every site of the samples keeps Central European time.
-fn local(time: &str) -> String {
+/// The wall clock of a reported time at the device's site.
+fn local(device: &str, time: &str) -> String {
     let shown = "%Y-%m-%dT%H:%M:%S";
     if time.ends_with('Z') {
         let instant = DateTime::parse_from_rfc3339(time).expect("RFC 3339");
-        return instant.with_timezone(&Paris).format(shown).to_string();
+        return instant.with_timezone(&zone(device)).format(shown).to_string();
     }
     let time: NaiveDateTime = time.parse().expect("a time without an offset");
     time.format(shown).to_string()
+}
+
+/// Where a device stands: its name begins with its site. Sites that are not listed keep
+/// Central European time.
+fn zone(device: &str) -> Tz {
+    match device.split('-').next() {
+        Some("CHI") => Tz::America__Chicago,
+        Some("LON") => Tz::Europe__London,
+        Some("NYC") => Tz::America__New_York,
+        Some("SAO") => Tz::America__Sao_Paulo,
+        Some("SEA") => Tz::America__Los_Angeles,
+        Some("SYD") => Tz::Australia__Sydney,
+        Some("TYO") => Tz::Asia__Tokyo,
+        Some(_) | None => Tz::Europe__Paris,
+    }
 }
 
 /// What is missing (-) and what is too many (+).
