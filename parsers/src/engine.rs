@@ -7,6 +7,7 @@ use memchr::memchr;
 
 use crate::event::Event;
 use crate::format::{Format, Others};
+use crate::joining::{Joined, Joiner};
 use crate::rule::Meaning;
 use crate::stamp::{DateOrder, Stamp, StampReader};
 use crate::text;
@@ -94,6 +95,7 @@ pub struct Reader<'f> {
     above: Option<Above>,
     /// The rule and record that announced that the next line, whole, is an action's name.
     named_next: Option<usize>,
+    joiner: Joiner,
 }
 
 /// The envelope of the record above.
@@ -116,6 +118,7 @@ impl<'f> Reader<'f> {
             skipping: false,
             above: None,
             named_next: None,
+            joiner: Joiner::default(),
         }
     }
 
@@ -220,10 +223,15 @@ impl<'f> Reader<'f> {
         let (outcome, event, rule) = if let Some(rule) = self.named_next.take() {
             let name = text::decode(&raw[message_at..]).trim().to_owned();
             (Outcome::Event, Some(Event::ActionBegins { name }), Some(rule))
-        } else if rules != 0 && may_have_event {
-            self.try_rules(&raw[message_at..], rules)
         } else {
-            (Outcome::Unknown, None, None)
+            let message = &raw[message_at..];
+            let joins = self.format.joins;
+            match if joins { self.joiner.line(message, rules) } else { Joined::Alone } {
+                Joined::Part => (Outcome::Noise, None, None),
+                Joined::Whole(whole, rules) => self.try_rules(whole.as_bytes(), rules),
+                Joined::Alone if rules != 0 && may_have_event => self.try_rules(message, rules),
+                Joined::Alone => (Outcome::Unknown, None, None),
+            }
         };
         let outcome = match outcome {
             Outcome::Unknown if self.format.others == Others::Noise => Outcome::Noise,

@@ -54,6 +54,51 @@ pub struct TaskState {
     pub last_run: Option<i64>,
 }
 
+/// A process whose start or end an event log recorded.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ProcessSeen {
+    /// The program's path.
+    pub program: String,
+    /// Its process id.
+    pub pid: u32,
+    /// Whether this is its end.
+    pub ended: bool,
+    /// What launched it, by the format's word, such as `local_scheduler`.
+    pub launcher: Option<Launcher>,
+    /// Its command line, where the log has it.
+    pub command_line: Option<String>,
+    /// Milliseconds since 1970, UTC.
+    pub utc: i64,
+    /// How well what the record says is known, the launcher's meaning included.
+    pub mark: Mark,
+}
+
+/// What launches our programs; the word of `launched_by` in the TOML.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Launcher {
+    /// The local scheduler.
+    LocalScheduler,
+    /// A policy sync.
+    PolicySync,
+    /// The core's push service on the device.
+    CorePush,
+    /// The Windows task scheduler.
+    WindowsTask,
+}
+
+impl Launcher {
+    /// The word that the TOML files use.
+    pub fn word(self) -> &'static str {
+        match self {
+            Launcher::LocalScheduler => "local_scheduler",
+            Launcher::PolicySync => "policy_sync",
+            Launcher::CorePush => "core_push",
+            Launcher::WindowsTask => "windows_task",
+        }
+    }
+}
+
 /// What a record says.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Event {
@@ -155,6 +200,23 @@ pub enum Event {
     HolderSeen,
     /// A policy task's state.
     TaskState(TaskState),
+    /// What follows in the registry is about this program's last run.
+    Monitored {
+        /// The program's path, with `/`.
+        program: String,
+    },
+    /// When the last run of the program began.
+    LastStarted {
+        /// A FILETIME: 100 ns since 1601, UTC.
+        ticks: u64,
+    },
+    /// How long the last run of the program took.
+    LastDuration {
+        /// In units of 100 ns.
+        ticks: u64,
+    },
+    /// A process started or ended.
+    ProcessSeen(ProcessSeen),
     /// The device's name.
     HostName {
         /// As printed.
@@ -170,6 +232,11 @@ pub enum Event {
 }
 
 impl Event {
+    /// How well it is known, where no rule of the format says that.
+    pub fn mark(&self) -> Option<Mark> {
+        if let Event::ProcessSeen(seen) = self { Some(seen.mark) } else { None }
+    }
+
     /// The event's name in output and in `evidence.says`.
     pub fn word(&self) -> &'static str {
         match self {
@@ -194,6 +261,11 @@ impl Event {
             Event::PolicyArrives => "policy_arrives",
             Event::HolderSeen => "holder_seen",
             Event::TaskState(_) => "task_state",
+            Event::Monitored { .. } => "monitored",
+            Event::LastStarted { .. } => "last_started",
+            Event::LastDuration { .. } => "last_duration",
+            Event::ProcessSeen(seen) if seen.ended => "process_ended",
+            Event::ProcessSeen(_) => "process_started",
             Event::HostName { .. } => "host_name",
             Event::TimeZone { .. } => "time_zone",
         }

@@ -9,6 +9,7 @@ use serde::Deserialize;
 
 use crate::code::CodeTable;
 use crate::event::Mark;
+use crate::event_log::EventLogRules;
 use crate::layout::{Layout, read_layouts};
 use crate::rule::Rule;
 use crate::schema;
@@ -29,6 +30,10 @@ pub enum SourceKind {
     Policysync,
     /// A policy task's state file.
     PolicyStatus,
+    /// An export of the registry: last runs of programs.
+    Registry,
+    /// A Windows event log: starts and ends of processes.
+    EventLog,
     /// Facts about the device.
     DeviceFacts,
 }
@@ -43,6 +48,8 @@ impl SourceKind {
             SourceKind::Localsch => "localsch",
             SourceKind::Policysync => "policysync",
             SourceKind::PolicyStatus => "policy_status",
+            SourceKind::Registry => "registry",
+            SourceKind::EventLog => "event_log",
             SourceKind::DeviceFacts => "device_facts",
         }
     }
@@ -162,6 +169,10 @@ pub struct Format {
     pub others: Others,
     /// Its message rules, in the order of the file.
     pub rules: Vec<Rule>,
+    /// A backslash at the end of a line with a rule's word joins the next one to it.
+    pub joins: bool,
+    /// Set for Windows event logs.
+    pub event_log: Option<EventLogRules>,
     /// Set for files that are one XML document.
     pub xml: Option<XmlToml>,
     /// Finds the words of `rules`; pattern n stands for the rules of `word_rules[n]`.
@@ -186,11 +197,13 @@ pub struct Formats {
 }
 
 /// The files that are embedded: name and text.
-const BUILTIN: [(&str, &str); 8] = [
+const BUILTIN: [(&str, &str); 10] = [
+    ("event-log.toml", include_str!("../formats/event-log.toml")),
     ("localsch.toml", include_str!("../formats/localsch.toml")),
     ("policy-status.toml", include_str!("../formats/policy-status.toml")),
     ("policysync.toml", include_str!("../formats/policysync.toml")),
     ("provisioning.toml", include_str!("../formats/provisioning.toml")),
+    ("registry.toml", include_str!("../formats/registry.toml")),
     ("scheduler-tasks.toml", include_str!("../formats/scheduler-tasks.toml")),
     ("sdclient.toml", include_str!("../formats/sdclient.toml")),
     ("systeminfo.toml", include_str!("../formats/systeminfo.toml")),

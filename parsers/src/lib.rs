@@ -11,7 +11,9 @@
 pub mod code;
 pub mod engine;
 pub mod event;
+pub mod event_log;
 pub mod format;
+mod joining;
 pub mod layout;
 pub mod policy_status;
 pub mod rule;

@@ -55,6 +55,12 @@ pub enum Meaning {
     PolicyArrives,
     /// See [`Event::HolderSeen`].
     HolderSeen,
+    /// See [`Event::Monitored`]; captures `program`.
+    Monitored,
+    /// See [`Event::LastStarted`]; captures `bytes`.
+    LastStarted,
+    /// See [`Event::LastDuration`]; captures `bytes`.
+    LastDuration,
     /// See [`Event::HostName`]; captures `name`.
     HostName,
     /// See [`Event::TimeZone`]; captures `name`, may capture `offset`.
@@ -76,6 +82,8 @@ impl Meaning {
             Meaning::ProcessExited | Meaning::ResultReported => &[CODE],
             Meaning::Launched | Meaning::Armed => &[&["task"], &["program"]],
             Meaning::Scheduled => &[&["program"], &["start"]],
+            Meaning::Monitored => &[&["program"]],
+            Meaning::LastStarted | Meaning::LastDuration => &[&["bytes"]],
             Meaning::Noise
             | Meaning::Alive
             | Meaning::SessionBegins
@@ -204,6 +212,9 @@ impl Rule {
             }
             Meaning::PolicyArrives => Event::PolicyArrives,
             Meaning::HolderSeen => Event::HolderSeen,
+            Meaning::Monitored => Event::Monitored { program: text("program")? },
+            Meaning::LastStarted => Event::LastStarted { ticks: ticks(&text("bytes")?)? },
+            Meaning::LastDuration => Event::LastDuration { ticks: ticks(&text("bytes")?)? },
             Meaning::HostName => Event::HostName { name: text("name")? },
             Meaning::TimeZone => Event::TimeZone {
                 offset_minutes: captures.name("offset").and_then(|m| offset(m.as_str())),
@@ -228,6 +239,16 @@ fn outcome(captures: &Captures<'_>) -> Option<ActionOutcome> {
         return Some(ActionOutcome::Failed);
     }
     code(captures).map(ActionOutcome::Code)
+}
+
+/// `00,96,47,3f,2b,9e,db,01`: eight bytes, the least first; blanks may stand between them.
+fn ticks(text: &str) -> Option<u64> {
+    let mut bytes = [0; 8];
+    let mut parts = text.split(',').map(str::trim);
+    for byte in &mut bytes {
+        *byte = u8::from_str_radix(parts.next()?, 16).ok()?;
+    }
+    parts.next().is_none().then(|| u64::from_le_bytes(bytes))
 }
 
 /// `+01:00` in minutes.
@@ -316,6 +337,15 @@ mod tests {
     #[test]
     fn blanks_stretch_outside_classes() {
         assert_eq!(spaced("a  b[ c]"), r"a\s+b[ c]");
+    }
+
+    #[test]
+    fn eight_bytes_make_a_number() {
+        assert_eq!(ticks("00,96,47,3f,2b,9e,db,01"), Some(0x01db_9e2b_3f47_9600));
+        assert_eq!(ticks("80, e3,b2,f1,01,00,   00,00"), Some(0x01_f1b2_e380));
+        for wrong in ["", "00,96,47,3f,2b,9e,db", "00,96,47,3f,2b,9e,db,01,02", "0x,,,,,,,"] {
+            assert_eq!(ticks(wrong), None, "{wrong}");
+        }
     }
 
     #[test]

@@ -8,6 +8,7 @@ use regex::Regex;
 use serde::Deserialize;
 
 use crate::event::Mark;
+use crate::event_log::EventLogToml;
 use crate::format::{
     Arguments, FilePattern, Format, FormatError, Others, SourceKind, XmlToml, locate,
 };
@@ -54,6 +55,9 @@ struct FormatToml {
     arguments: Option<ArgumentsToml>,
     actions: Option<ActionsToml>,
     xml: Option<XmlToml>,
+    #[serde(default)]
+    joins: bool,
+    event_log: Option<EventLogToml>,
 }
 
 #[derive(Deserialize, Default, Clone, Copy, PartialEq, Eq)]
@@ -62,6 +66,7 @@ enum ReaderToml {
     #[default]
     Lines,
     Xml,
+    EventLog,
 }
 
 #[derive(Deserialize)]
@@ -157,6 +162,11 @@ fn read_format(
         let what = "reader = \"xml\" and the section [xml] go together";
         return Err(FormatError { path: path.to_owned(), line: 1, what: what.to_owned() });
     }
+    if (toml.reader == ReaderToml::EventLog) != toml.event_log.is_some() {
+        let what = "reader = \"event_log\" and the section [event_log] go together";
+        return Err(FormatError { path: path.to_owned(), line: 1, what: what.to_owned() });
+    }
+    let event_log = toml.event_log.map(|section| section.compile(path, text)).transpose()?;
     Ok(Format {
         name: toml.name,
         kind: toml.kind,
@@ -166,6 +176,8 @@ fn read_format(
         others: toml.others,
         wordless: rule_set(&rules, |rule| rule.words.is_empty()),
         rules,
+        joins: toml.joins,
+        event_log,
         xml: toml.xml,
         finder,
         word_rules,
