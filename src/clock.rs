@@ -134,6 +134,14 @@ impl Clock {
         }
     }
 
+    /// The device's wall clock at an instant (milliseconds since 1970, UTC); `None` where the
+    /// zone is not known.
+    pub fn local(&self, utc_millis: i64) -> Option<Stamp> {
+        let time = DateTime::from_timestamp_millis(utc_millis)?;
+        let local = self.zone?.from_utc_datetime(&time.naive_utc()).naive_local();
+        Some(Stamp(local.and_utc().timestamp_millis()))
+    }
+
     /// Whether `stamp` lies in a window that a person gave.
     pub fn is_in(&self, stamp: Stamp, window: &Window) -> bool {
         let at_or_after = |bound: &Bound| match (bound, naive(stamp)) {
@@ -223,6 +231,16 @@ mod tests {
         assert_eq!(clock.show(stamp("2025-07-24T12:00:00")), "2025-07-24T10:00:00Z");
         assert_eq!(clock.show(stamp("2025-03-30T02:30:00")), "2025-03-30T01:30:00Z");
         assert_eq!(zone_named(0, "Berlin"), None);
+    }
+
+    #[test]
+    fn instants_are_put_on_the_wall_clock() {
+        let clock = Clock { zone: zone_named(60, "Amsterdam, Berlin, Bern, Rom, Stockholm, Wien") };
+        for text in ["2025-03-24T12:00:00", "2025-07-24T12:00:00", "2025-10-26T02:30:00"] {
+            assert_eq!(clock.local(clock.millis(stamp(text))), Some(stamp(text)), "{text}");
+        }
+        assert_eq!(Clock { zone: None }.local(0), None);
+        assert_eq!(clock.local(i64::MAX), None);
     }
 
     #[test]

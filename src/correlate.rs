@@ -307,9 +307,10 @@ impl Case<'_> {
                 }
             }
             Program::Sdclient | Program::PolicySync => match blocker.launched_by {
-                LaunchedBy::PolicySync => Mechanism::PolicyTask,
+                LaunchedBy::PolicySync | LaunchedBy::CorePush => Mechanism::PolicyTask,
                 LaunchedBy::LocalSchedulerFirstRun
                 | LaunchedBy::LocalScheduler
+                | LaunchedBy::WindowsTask
                 | LaunchedBy::Unknown => Mechanism::SdclientRunning,
             },
         }
@@ -320,6 +321,7 @@ impl Case<'_> {
     fn prove_blocker(&self, blocker: &Lifetime, at: Stamp, proofs: &mut Vec<Proof>) {
         let mut entries = vec![blocker.start.entry, blocker.end.entry];
         entries.extend(blocker.waits);
+        entries.extend(blocker.launcher);
         entries.extend(blocker.active.map(|(_, entry)| entry));
         let stamp = |place: &&EntryRef| self.logs.entry(**place).stamp;
         let before =

@@ -241,7 +241,7 @@ impl Draft<'_> {
             let unparented =
                 last_child.is_none() || cut_at.is_some_and(|cut| lifetime.start.at > cut);
             if (mapped && !has_parent)
-                || (unparented && lifetime.launched_by != LaunchedBy::PolicySync)
+                || (unparented && lifetime.launched_by == LaunchedBy::Unknown)
             {
                 self.add_step(at, None);
             }

@@ -15,6 +15,7 @@ use crate::lifetime::Lifetime;
 use crate::run::TemplateSource;
 use crate::tasks::Tasks;
 use crate::timeline::{self, Timeline};
+use crate::witness::settle;
 
 /// What an analysis is asked for beyond its paths.
 #[derive(Debug)]
@@ -97,8 +98,9 @@ pub struct Story {
 
 /// Reads a device and tells its story.
 pub fn tell(device: &Device, request: &Request, progress: &dyn Fn(u64)) -> Story {
-    let logs = read_device(device, &request.formats, progress);
+    let mut logs = read_device(device, &request.formats, progress);
     let clock = Clock::of_device(&logs);
+    settle(&mut logs, &clock);
     let timeline = timeline::build(&logs, &request.formats, &request.tasks);
     let mut findings = correlate::correlate(&timeline, &logs, &request.formats.codes);
     let inside = |step: usize| clock.is_in(timeline.steps[step].at, &request.window);

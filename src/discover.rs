@@ -294,7 +294,8 @@ fn by_content(head: &[u8], formats: &Formats) -> Option<usize> {
     let mut scores: Vec<(u64, usize)> = Vec::new();
     for (at, format) in formats.formats.iter().enumerate() {
         // A format that ignores most of its lines would claim any file.
-        if format.xml.is_some() || format.others != Default::default() {
+        if format.xml.is_some() || format.event_log.is_some() || format.others != Default::default()
+        {
             continue;
         }
         let mut events = 0;

@@ -14,6 +14,7 @@ use provtrace_parsers::format::{Format, Formats, SourceKind};
 use provtrace_parsers::stamp::{DateOrder, Stamp};
 
 use crate::discover::{Device, Skipped, Source};
+use crate::eventlog;
 use crate::source::{Block, OpenSource, ReadEnd, Sink};
 
 /// Of lines that only show life, one in so many milliseconds is kept, besides the edges.
@@ -132,6 +133,11 @@ pub fn read_source(
     progress: &dyn Fn(u64),
 ) -> Result<ReadEnd, String> {
     let open = OpenSource::open(source, format, std::mem::take(buffer))?;
+    if let Some(rules) = &format.event_log {
+        let (memory, end) = eventlog::read(open, rules, sink, progress);
+        *buffer = memory;
+        return end;
+    }
     let order = match open.date_order() {
         None => DateOrder::MonthFirst,
         Some(Some(order)) => order,
@@ -302,7 +308,7 @@ impl Sink for Keeper<'_> {
                     pid: line.pid,
                     tid: line.tid,
                     event: event.clone(),
-                    mark: mark.or(self.format.xml.as_ref().map(|xml| xml.mark)),
+                    mark: mark.or(self.format.xml.as_ref().map(|xml| xml.mark)).or(event.mark()),
                     quote: Quote { line: line.number, offset, length, text },
                 });
             }

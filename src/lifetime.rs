@@ -71,6 +71,10 @@ pub enum Known {
     Parent,
     /// The local scheduler launched it.
     Scheduler,
+    /// The registry holds it: start and duration of the program's last run.
+    Registry,
+    /// The event log holds it.
+    EventLog,
     /// The first or last line of a burst: it lived at least from or until then.
     Burst,
 }
@@ -82,6 +86,8 @@ impl Known {
             Known::Stated => "stated",
             Known::Parent => "seen by its parent",
             Known::Scheduler => "launched by the scheduler",
+            Known::Registry => "by the registry",
+            Known::EventLog => "by the event log",
             Known::Burst => "by its lines",
         }
     }
@@ -108,6 +114,10 @@ pub enum LaunchedBy {
     LocalScheduler,
     /// A policy sync.
     PolicySync,
+    /// A push of the core.
+    CorePush,
+    /// A task of the Windows task scheduler.
+    WindowsTask,
     /// The logs don't show it.
     Unknown,
 }
@@ -121,6 +131,8 @@ impl LaunchedBy {
             }
             LaunchedBy::LocalScheduler => "the scheduler",
             LaunchedBy::PolicySync => "a policy sync",
+            LaunchedBy::CorePush => "a push of the core",
+            LaunchedBy::WindowsTask => "a Windows scheduled task",
             LaunchedBy::Unknown => "unknown",
         }
     }
@@ -159,6 +171,8 @@ pub struct Lifetime {
     pub messenger: bool,
     /// What launched it.
     pub launched_by: LaunchedBy,
+    /// The record that shows that, where it is not that of the start.
+    pub launcher: Option<EntryRef>,
     /// The step of a provisioning run that it is.
     pub step: Option<usize>,
     /// Its own log states its start.
@@ -187,6 +201,7 @@ impl Lifetime {
             task_name: None,
             messenger: false,
             launched_by: LaunchedBy::Unknown,
+            launcher: None,
             step: None,
             start_stated: false,
             end_stated: false,
@@ -244,6 +259,10 @@ impl Lifetime {
             | Event::PolicyArrives
             | Event::HolderSeen
             | Event::TaskState(_)
+            | Event::Monitored { .. }
+            | Event::LastStarted { .. }
+            | Event::LastDuration { .. }
+            | Event::ProcessSeen(_)
             | Event::HostName { .. }
             | Event::TimeZone { .. } => {}
         }

@@ -8,6 +8,7 @@ mod correlate;
 mod deployment;
 mod device;
 mod discover;
+mod eventlog;
 mod ingest;
 mod lifetime;
 mod progress;
@@ -20,8 +21,10 @@ mod signature;
 mod source;
 mod summary;
 mod tasks;
+mod testimony;
 mod timeline;
 mod trace;
+mod witness;
 
 use std::fs::File;
 use std::io::{self, BufWriter, IsTerminal, Write};

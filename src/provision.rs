@@ -151,6 +151,10 @@ fn read_log(logs: &DeviceLogs, source: usize, formats: &Formats) -> Provisioning
             | Event::PolicyArrives
             | Event::HolderSeen
             | Event::TaskState(_)
+            | Event::Monitored { .. }
+            | Event::LastStarted { .. }
+            | Event::LastDuration { .. }
+            | Event::ProcessSeen(_)
             | Event::HostName { .. }
             | Event::TimeZone { .. } => {}
         }

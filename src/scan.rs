@@ -127,20 +127,35 @@ fn name_launcher(scans: &mut [Lifetime], launches: &[Launch], installs: &[Stamp]
         let Some(launch) = launches.iter().find(|launch| launch.entry == scan.start.entry) else {
             continue;
         };
-        scan.launched_by = LaunchedBy::LocalScheduler;
-        let Some(install) = installs.iter().rfind(|install| **install <= launch.at) else {
-            continue;
+        let ran_before = |install: Stamp| {
+            launches.iter().any(|other| {
+                other.task == launch.task && install <= other.at && other.at < launch.at
+            })
         };
-        let window = armed.iter().rfind(|armed| {
-            armed.program == Program::Vulscan && armed.at.is_some_and(|at| at <= launch.at)
-        });
-        let minutes = i64::from(window.and_then(|armed| armed.delay_max).unwrap_or(60));
-        let in_window = launch.at.seconds_since(*install) <= minutes * 60 + 120;
-        let first = !launches
-            .iter()
-            .any(|other| other.task == launch.task && *install <= other.at && other.at < launch.at);
-        if in_window && first {
-            scan.launched_by = LaunchedBy::LocalSchedulerFirstRun;
-        }
+        scan.launched_by = scheduler_run(Program::Vulscan, launch.at, ran_before, installs, armed);
+    }
+}
+
+/// Which of the scheduler's runs a launch is; `ran_before` tells whether the task was launched
+/// between an install and this launch.
+pub fn scheduler_run(
+    program: Program,
+    launch: Stamp,
+    ran_before: impl Fn(Stamp) -> bool,
+    installs: &[Stamp],
+    armed: &[Armed],
+) -> LaunchedBy {
+    let Some(install) = installs.iter().rfind(|install| **install <= launch) else {
+        return LaunchedBy::LocalScheduler;
+    };
+    let window = armed
+        .iter()
+        .rfind(|armed| armed.program == program && armed.at.is_some_and(|at| at <= launch));
+    let minutes = i64::from(window.and_then(|armed| armed.delay_max).unwrap_or(60));
+    let in_window = launch.seconds_since(*install) <= minutes * 60 + 120;
+    if in_window && !ran_before(*install) {
+        LaunchedBy::LocalSchedulerFirstRun
+    } else {
+        LaunchedBy::LocalScheduler
     }
 }

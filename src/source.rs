@@ -26,6 +26,8 @@ pub struct Block<'t> {
     utf16: Option<Cursor>,
     /// Raw bytes before the decoded text: the byte-order mark.
     mark: u64,
+    /// Raw length of a binary record, of which `text` is put together.
+    record: Option<u64>,
 }
 
 /// A place in a transcoded block that is known in both counts; it only moves forward.
@@ -35,14 +37,20 @@ struct Cursor {
     raw: u64,
 }
 
-impl Block<'_> {
+impl<'t> Block<'t> {
+    /// A binary record: its text, and its place in the file.
+    pub fn record(text: &'t [u8], offset: u64, length: u64) -> Block<'t> {
+        Block { text, base: offset, utf16: None, mark: 0, record: Some(length) }
+    }
+
     /// Raw offset, raw length and text of a line of this block. Lines are asked for in order.
     pub fn quote(&mut self, offset: u64, length: usize) -> (u64, u64, Box<str>) {
         let start = usize::try_from(offset - self.base).unwrap_or(usize::MAX);
         let line = self.text.get(start..start + length).unwrap_or_default();
         let text = text::decode(line);
         let Some(cursor) = &mut self.utf16 else {
-            return (self.mark + offset, length as u64, text.into());
+            let length = self.record.unwrap_or(length as u64);
+            return (self.mark + offset, length, text.into());
         };
         let between = self.text.get(cursor.decoded..start).unwrap_or_default();
         cursor.raw += text::utf16_length(&text::decode(between));
@@ -170,6 +178,39 @@ impl<'f> OpenSource<'f> {
         (self.buffer, Ok(end))
     }
 
+    /// The first bytes.
+    pub fn head(&self) -> &[u8] {
+        &self.buffer[..self.filled]
+    }
+
+    /// Gives what follows the first `skip` bytes in pieces of `size`, each with its offset;
+    /// returns the buffer for the next source, the bytes read, and why it stopped early.
+    pub fn pieces(
+        mut self,
+        skip: usize,
+        size: usize,
+        progress: &dyn Fn(u64),
+        take: &mut dyn FnMut(&[u8], u64),
+    ) -> (Vec<u8>, u64, Option<String>) {
+        progress(self.bytes);
+        let (mut at, mut offset) = (skip.min(self.filled), skip as u64);
+        loop {
+            while let Some(piece) = self.buffer[..self.filled].get(at..at + size) {
+                take(piece, offset);
+                at += size;
+                offset += size as u64;
+            }
+            if self.at_end {
+                let rest = self.filled.saturating_sub(at);
+                let cut = (rest > 0)
+                    .then(|| format!("partly read: {rest} bytes at its end are cut off a piece"));
+                return (self.buffer, self.bytes, self.failed.or(cut));
+            }
+            self.refill(at, progress);
+            at = 0;
+        }
+    }
+
     /// Fills the buffer, to its end or to the end of the file.
     fn fill(&mut self) {
         while self.filled < self.buffer.len() && !self.at_end {
@@ -282,7 +323,8 @@ impl<'f> OpenSource<'f> {
         let known = state.is_some();
         let cursor = Cursor { decoded: 0, raw: mark as u64 };
         let utf16 = (encoding != TextEncoding::Bytes).then_some(cursor);
-        let mut block = Block { text: decoded.as_bytes(), base: 0, utf16, mark: mark as u64 };
+        let mut block =
+            Block { text: decoded.as_bytes(), base: 0, utf16, mark: mark as u64, record: None };
         let told_by = decoded.lines().position(|line| line.contains(&xml.code)).unwrap_or(0);
         let mut counts = LineCounts::default();
         let mut offset = 0;
@@ -325,7 +367,7 @@ fn give_block(
     mark: u64,
     sink: &mut impl Sink,
 ) -> usize {
-    let mut block = Block { text, base, utf16, mark };
+    let mut block = Block { text, base, utf16, mark, record: None };
     let used = reader.block(text, end, &mut |line| sink.line(line, &mut block));
     sink.end_block(&mut block);
     used

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use provtrace_parsers::event::Event;
 use provtrace_parsers::format::{Formats, SourceKind};
+use provtrace_parsers::rule::Meaning;
 use provtrace_parsers::stamp::Stamp;
 
 use crate::deployment::{Draft, deployments, records};
@@ -14,6 +15,7 @@ use crate::run::{self, Run, Step, StepDraft};
 use crate::scan::Armed;
 use crate::tasks::Tasks;
 use crate::trace::{Hints, own_lifetimes};
+use crate::witness::witnesses;
 
 /// One device's story.
 #[derive(Debug, Clone, Default)]
@@ -34,7 +36,8 @@ pub struct Timeline {
 /// Builds the story of a device.
 pub fn build(logs: &DeviceLogs, formats: &Formats, tasks: &Tasks) -> Timeline {
     let provisioning = provision::read(logs, formats);
-    let armed = armed(logs);
+    let armed = armed(logs, formats);
+    let seen = witnesses(logs, formats);
     let mut installs = provisioning.agent_installs();
     if installs.is_empty() {
         installs = armed.iter().filter_map(|armed| armed.at).collect();
@@ -50,9 +53,13 @@ pub fn build(logs: &DeviceLogs, formats: &Formats, tasks: &Tasks) -> Timeline {
     };
     draft.join_children(&provisioning);
     draft.mark_policy_tasks(&syncs);
+    draft.add_witnesses(Program::Sdclient, &seen, &installs, &armed);
     draft.adopt_unparented(&provisioning, tasks);
     draft.add_scans(&provisioning, &installs, &armed);
+    draft.add_witnesses(Program::Vulscan, &seen, &installs, &armed);
     draft.lifetimes.extend(syncs);
+    draft.add_witnesses(Program::PolicySync, &seen, &installs, &armed);
+    draft.add_task_states();
     let steps = std::mem::take(&mut draft.steps);
     let (lifetimes, steps) = in_order(draft.lifetimes, steps);
     let (runs, steps) = run::divide(&lifetimes, steps, &provisioning, tasks, &logs.device);
@@ -60,14 +67,19 @@ pub fn build(logs: &DeviceLogs, formats: &Formats, tasks: &Tasks) -> Timeline {
     Timeline { lifetimes, steps, runs, installs, workaround }
 }
 
-fn armed(logs: &DeviceLogs) -> Vec<Armed> {
+/// Tasks that the scheduler's log shows as armed, or that provisioning entered with its
+/// command line.
+fn armed(logs: &DeviceLogs, formats: &Formats) -> Vec<Armed> {
     let mut armed = Vec::new();
-    for place in records(logs, SourceKind::Localsch, None) {
+    let mut places = records(logs, SourceKind::Localsch, None);
+    places.extend(records(logs, SourceKind::Provisioning, None));
+    for place in places {
         let entry = logs.entry(place);
-        let (program, delay_max, never) = if let Event::Armed { program, delay, .. } = &entry.event
-        {
+        let entered = entered(&entry.event, formats);
+        let event = entered.as_ref().unwrap_or(&entry.event);
+        let (program, delay_max, never) = if let Event::Armed { program, delay, .. } = event {
             (program, delay.map(|(_, most)| most), false)
-        } else if let Event::Scheduled { program, start } = &entry.event {
+        } else if let Event::Scheduled { program, start } = event {
             (program, None, is_never(start))
         } else {
             continue;
@@ -76,7 +88,21 @@ fn armed(logs: &DeviceLogs) -> Vec<Armed> {
             armed.push(Armed { at: entry.stamp, program, delay_max, never });
         }
     }
+    armed.sort_by_key(|armed| armed.at);
     armed
+}
+
+/// What a child of the provisioning agent enters in the scheduler: `localsch.exe /exe=… /start=…`.
+fn entered(event: &Event, formats: &Formats) -> Option<Event> {
+    let Event::ProcessCreated { program, arguments } = event else { return None };
+    let name = program.trim_matches('"').rsplit(['\\', '/']).next()?;
+    if !name.eq_ignore_ascii_case("localsch.exe") {
+        return None;
+    }
+    let formats = formats.formats.iter().filter(|format| format.kind == SourceKind::Localsch);
+    let rules = formats.flat_map(|format| &format.rules);
+    let mut entering = rules.filter(|rule| rule.means == Meaning::Scheduled);
+    entering.find_map(|rule| rule.read(arguments)).flatten()
 }
 
 /// `01 Jan 3000 00:00:00`: the workaround's way to say never.

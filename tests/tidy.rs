@@ -19,9 +19,10 @@ const LONGEST_FILE: usize = 400;
 const FLAT_TABLES: [(&str, &str); 0] = [];
 
 /// The modules of the binary in the order in which data flows: each uses only those before it.
-const FLOW: [&str; 22] = [
+const FLOW: [&str; 25] = [
     "discover",
     "source",
+    "eventlog",
     "ingest",
     "clock",
     "cli",
@@ -33,6 +34,8 @@ const FLOW: [&str; 22] = [
     "run",
     "deployment",
     "scan",
+    "witness",
+    "testimony",
     "timeline",
     "correlate",
     "contract",
@@ -45,7 +48,7 @@ const FLOW: [&str; 22] = [
 ];
 
 /// The home of every outside package: the only files that may know it.
-const HOMES: [(&str, &[&str]); 26] = [
+const HOMES: [(&str, &[&str]); 27] = [
     // The program.
     ("chrono", &["src/clock.rs"]),
     ("chrono-tz", &["src/clock.rs"]),
@@ -53,6 +56,7 @@ const HOMES: [(&str, &[&str]); 26] = [
     ("comfy-table", &["src/report/table.rs"]),
     ("console", &["src/progress.rs"]),
     ("csv", &["src/tasks.rs"]),
+    ("evtx", &["src/eventlog.rs"]),
     ("indicatif", &["src/progress.rs"]),
     ("memchr", &["src/source.rs"]),
     ("polars", &["src/rank.rs", "src/summary.rs"]),
@@ -69,7 +73,7 @@ const HOMES: [(&str, &[&str]); 26] = [
             "src/run.rs",
         ],
     ),
-    ("serde_json", &["src/report/json.rs"]),
+    ("serde_json", &["src/eventlog.rs", "src/report/json.rs"]),
     ("sha2", &["src/device.rs", "src/signature.rs"]),
     ("textwrap", &["src/report/table.rs"]),
     ("walkdir", &["src/discover.rs"]),
@@ -79,7 +83,15 @@ const HOMES: [(&str, &[&str]); 26] = [
     ("encoding_rs", &["parsers/src/text.rs"]),
     ("memchr", &["parsers/src/engine.rs"]),
     ("nom", &["parsers/src/layout.rs"]),
-    ("regex", &["parsers/src/format.rs", "parsers/src/rule.rs", "parsers/src/schema.rs"]),
+    (
+        "regex",
+        &[
+            "parsers/src/event_log.rs",
+            "parsers/src/format.rs",
+            "parsers/src/rule.rs",
+            "parsers/src/schema.rs",
+        ],
+    ),
     ("regex-syntax", &["parsers/src/rule.rs"]),
     ("roxmltree", &["parsers/src/policy_status.rs"]),
     // Its derives stand on what formats/*.toml hold.
@@ -88,6 +100,7 @@ const HOMES: [(&str, &[&str]); 26] = [
         &[
             "parsers/src/code.rs",
             "parsers/src/event.rs",
+            "parsers/src/event_log.rs",
             "parsers/src/format.rs",
             "parsers/src/layout.rs",
             "parsers/src/rule.rs",
@@ -98,6 +111,7 @@ const HOMES: [(&str, &[&str]); 26] = [
         "toml",
         &[
             "parsers/src/code.rs",
+            "parsers/src/event_log.rs",
             "parsers/src/format.rs",
             "parsers/src/layout.rs",
             "parsers/src/schema.rs",

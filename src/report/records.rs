@@ -3,7 +3,7 @@
 use std::io::Write;
 
 use provtrace_parsers::engine::{Line, Outcome};
-use provtrace_parsers::event::{ActionOutcome, Event};
+use provtrace_parsers::event::{ActionOutcome, Event, Mark};
 use provtrace_parsers::format::Format;
 
 use crate::clock::Clock;
@@ -36,7 +36,8 @@ impl Sink for Records<'_> {
             (None, Outcome::Continued) => "continued",
             (None, Outcome::Unknown) => "unknown",
         };
-        let mark = line.rule.map_or("-", |rule| self.format.rules[rule].mark.word());
+        let mark = line.rule.map(|rule| self.format.rules[rule].mark);
+        let mark = mark.or(line.event.as_ref().and_then(Event::mark)).map_or("-", Mark::word);
         let stamp = line.stamp.map_or_else(|| "-".to_owned(), Clock::show_local);
         let detail = line.event.as_ref().map(detail).unwrap_or_default();
         let written = writeln!(
@@ -98,6 +99,12 @@ fn detail(event: &Event) -> String {
                 .map(|code| format!(" 0x{:08X}", code.value))
                 .unwrap_or_default();
             format!("task {} status {}{code}", state.task, state.status.unwrap_or(0))
+        }
+        Event::Monitored { program } => program.clone(),
+        Event::LastStarted { ticks } | Event::LastDuration { ticks } => ticks.to_string(),
+        Event::ProcessSeen(seen) => {
+            let by = seen.launcher.map_or("", |launcher| launcher.word());
+            format!("{} pid {} {by}", seen.program, seen.pid).trim_end().to_owned()
         }
         Event::TimeZone { offset_minutes, name } => {
             let offset =

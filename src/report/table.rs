@@ -197,6 +197,8 @@ fn blocked_by(incident: &Incident) -> String {
     let by = match blocker.launched_by {
         LaunchedBy::LocalSchedulerFirstRun => " (first run)",
         LaunchedBy::LocalScheduler => " (scheduler)",
+        LaunchedBy::CorePush => " (core push)",
+        LaunchedBy::WindowsTask => " (Windows task)",
         LaunchedBy::PolicySync | LaunchedBy::Unknown => "",
     };
     format!("{what} since {}{by}", time_of(&blocker.launched))
