@@ -50,6 +50,9 @@ pub fn read(
     if !known {
         return (buffer, Err("no Windows event log, though it is named like one".to_owned()));
     }
+    if bytes < HEADER as u64 {
+        return (buffer, Err("cut off in its header, no record is left".to_owned()));
+    }
     let damaged = reader.damaged.map(|(offset, number)| {
         format!("partly read: {number} damaged chunks or records, the first at byte {offset}")
     });

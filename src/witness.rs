@@ -98,12 +98,15 @@ fn utc(entry: &Entry) -> Option<i64> {
     PLAUSIBLE.contains(&millis).then_some(millis)
 }
 
+/// A program's last run: start and duration, each with the place of its record.
+type LastRun = (Option<(usize, i64)>, Option<(usize, i64)>);
+
 /// Start and end of the last runs of our programs: the records of start and duration, by their
 /// place, with the time of the start and of the end.
 fn registry_times(entries: &[Entry]) -> Vec<(usize, i64)> {
     let mut times = Vec::new();
-    let mut own: Option<(Option<(usize, i64)>, Option<(usize, i64)>)> = None;
-    let mut finish = |own: &mut Option<(Option<(usize, i64)>, Option<(usize, i64)>)>| {
+    let mut own: Option<LastRun> = None;
+    let mut finish = |own: &mut Option<LastRun>| {
         if let Some((Some((at, start)), duration)) = own.take() {
             times.push((at, start));
             times.extend(duration.map(|(at, duration)| (at, start + duration)));
@@ -226,5 +229,39 @@ fn launched_by(launcher: Launcher) -> LaunchedBy {
         Launcher::PolicySync => LaunchedBy::PolicySync,
         Launcher::CorePush => LaunchedBy::CorePush,
         Launcher::WindowsTask => LaunchedBy::WindowsTask,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::ingest::Quote;
+
+    #[test]
+    fn last_runs_of_our_programs_have_times() {
+        let monitored = |program: &str| Event::Monitored { program: program.to_owned() };
+        let start = || Event::LastStarted { ticks: 133_874_522_520_000_000 };
+        let events = [
+            monitored("C:/x/notepad.exe"),
+            start(),
+            monitored("C:/x/vulscan.exe"),
+            start(),
+            Event::LastDuration { ticks: 8_350_000_000 },
+            monitored("C:/x/sdclient.exe"),
+            Event::LastStarted { ticks: 5 },
+            Event::LastDuration { ticks: u64::MAX },
+        ];
+        let quote = Quote { line: 1, offset: 0, length: 0, text: "".into() };
+        let entry = |event| Entry {
+            stamp: None,
+            pid: None,
+            tid: None,
+            event,
+            mark: None,
+            quote: quote.clone(),
+        };
+        let entries: Vec<Entry> = events.into_iter().map(entry).collect();
+        let began = 1_742_978_652_000;
+        assert_eq!(registry_times(&entries), [(3, began), (4, began + 835_000)]);
     }
 }
