@@ -10,6 +10,7 @@ use crate::ingest::DeviceLogs;
 use crate::lifetime::{End, EntryRef, Known, LaunchedBy, Lifetime, Program, Span};
 use crate::provision::{Child, Provisioning};
 use crate::run::StepDraft;
+use crate::sequence::records;
 use crate::tasks::Tasks;
 use crate::trace::{Hints, SLACK, own_lifetimes};
 
@@ -28,23 +29,6 @@ pub struct Draft<'l> {
     pub lifetimes: Vec<Lifetime>,
     /// Steps so far.
     pub steps: Vec<StepDraft>,
-}
-
-/// The records of a kind of source, in order of time; of one task if `task` is given.
-pub fn records(
-    logs: &DeviceLogs,
-    kind: SourceKind,
-    task: Option<&Option<String>>,
-) -> Vec<EntryRef> {
-    let mut places = Vec::new();
-    for (source, log) in logs.sources.iter().enumerate() {
-        if log.kind == kind && task.is_none_or(|task| *task == log.task) {
-            places.extend((0..log.entries.len()).map(|entry| EntryRef { source, entry }));
-        }
-    }
-    // Within one second the order in the file is the order.
-    places.sort_by_key(|place| (logs.entry(*place).stamp, *place));
-    places
 }
 
 /// Lifetimes of sdclient, from its logs: one group of files a task, and the log of all tasks.

@@ -194,8 +194,11 @@ impl Lifetime {
     }
 
     /// Whether its own traces show it alive at some moment from `from` to `to`.
+    ///
+    /// Stamps are whole seconds: a last line, which is no end, reaches into the next one.
     pub fn covers(&self, from: Stamp, to: Stamp) -> bool {
-        self.start.at <= to && from <= self.end.at
+        let lasts = if self.end.known == Known::Burst { 1000 } else { 0 };
+        self.start.at <= to && from.0 <= self.end.at.0 + lasts
     }
 
     /// When its work began: after the wait, if it waited.

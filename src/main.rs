@@ -16,6 +16,7 @@ mod rank;
 mod report;
 mod run;
 mod scan;
+mod sequence;
 mod signature;
 mod source;
 mod summary;

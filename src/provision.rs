@@ -1,6 +1,6 @@
 //! What the provisioning agent's logs show: its children, its actions, its sessions.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use provtrace_parsers::code::ExitCode;
 use provtrace_parsers::event::{ActionOutcome, Event};
@@ -76,8 +76,8 @@ pub struct Provisioning {
 /// Reads the provisioning records of a device. A log that lies there twice counts once.
 pub fn read(logs: &DeviceLogs, formats: &Formats) -> Provisioning {
     let mut all = Provisioning::default();
-    let mut seen_children = BTreeSet::new();
-    let mut seen_actions = BTreeSet::new();
+    let mut known_children = BTreeMap::new();
+    let mut known_actions = BTreeMap::new();
     for (source, log) in logs.sources.iter().enumerate() {
         if log.kind != SourceKind::Provisioning {
             continue;
@@ -86,13 +86,20 @@ pub fn read(logs: &DeviceLogs, formats: &Formats) -> Provisioning {
         all.logged |= one.logged;
         for child in one.children {
             let line = logs.entry(child.created).quote.text.clone();
-            if seen_children.insert((child.at, line)) {
-                all.children.push(child);
+            let place = *known_children.entry((child.at, line)).or_insert(all.children.len());
+            match all.children.get_mut(place) {
+                // The other copy may have been cut before the child's end.
+                Some(known) => known.exit = known.exit.take().or(child.exit),
+                None => all.children.push(child),
             }
         }
         for action in one.actions {
-            if seen_actions.insert((action.at, action.name.clone())) {
-                all.actions.push(action);
+            let key = (action.at, action.name.clone());
+            let place = *known_actions.entry(key).or_insert(all.actions.len());
+            match all.actions.get_mut(place) {
+                Some(known) if known.results.is_empty() => known.results = action.results,
+                Some(_) => {}
+                None => all.actions.push(action),
             }
         }
         all.task_names.extend(one.task_names);

@@ -4,10 +4,11 @@ use provtrace_parsers::event::Event;
 use provtrace_parsers::format::SourceKind;
 use provtrace_parsers::stamp::Stamp;
 
-use crate::deployment::{Draft, read_arguments, records};
+use crate::deployment::{Draft, read_arguments};
 use crate::ingest::DeviceLogs;
 use crate::lifetime::{End, EntryRef, Known, LaunchedBy, Lifetime, Program, Span};
 use crate::provision::{Child, Provisioning};
+use crate::sequence::records;
 use crate::trace::{Hints, SLACK, WAKE, own_lifetimes};
 
 /// How long after its launch a program writes its first line, in seconds.

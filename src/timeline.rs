@@ -6,12 +6,13 @@ use provtrace_parsers::event::Event;
 use provtrace_parsers::format::{Formats, SourceKind};
 use provtrace_parsers::stamp::Stamp;
 
-use crate::deployment::{Draft, deployments, records};
+use crate::deployment::{Draft, deployments};
 use crate::ingest::DeviceLogs;
 use crate::lifetime::{Lifetime, Program};
 use crate::provision;
 use crate::run::{self, Run, Step, StepDraft};
 use crate::scan::Armed;
+use crate::sequence::records;
 use crate::tasks::Tasks;
 use crate::trace::{Hints, own_lifetimes};
 

@@ -19,7 +19,7 @@ const LONGEST_FILE: usize = 400;
 const FLAT_TABLES: [(&str, &str); 0] = [];
 
 /// The modules of the binary in the order in which data flows: each uses only those before it.
-const FLOW: [&str; 22] = [
+const FLOW: [&str; 23] = [
     "discover",
     "source",
     "ingest",
@@ -28,6 +28,7 @@ const FLOW: [&str; 22] = [
     "tasks",
     "progress",
     "lifetime",
+    "sequence",
     "trace",
     "provision",
     "run",

@@ -200,7 +200,12 @@ impl<'f> Reader<'f> {
             return;
         }
         self.counts.lines += 1;
-        let line = self.classify(raw, at, rules);
+        let mut line = self.classify(raw, at, rules);
+        // A line that is still being written may end in the middle of a number.
+        if tail && line.event.as_ref().is_some_and(|event| ends_in_code(event, raw)) {
+            line.outcome = Outcome::Unknown;
+            line.event = None;
+        }
         match line.outcome {
             Outcome::Event | Outcome::Noise => self.counts.understood += 1,
             Outcome::Continued => self.counts.continued += 1,
@@ -265,6 +270,11 @@ impl<'f> Reader<'f> {
         }
         (Outcome::Unknown, None, None)
     }
+}
+
+/// Whether an event's exit code is the last thing on its line.
+fn ends_in_code(event: &Event, raw: &[u8]) -> bool {
+    event.code().is_some_and(|code| raw.ends_with(code.raw.as_bytes()))
 }
 
 fn trim_zeros(raw: &[u8]) -> &[u8] {

@@ -5,7 +5,7 @@
 use crate::layout::{Layout, is_blank_byte, slash_fields};
 
 /// Local wall-clock time in milliseconds since 1970-01-01T00:00:00 of that same clock.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Stamp(pub i64);
 
 impl Stamp {

@@ -25,7 +25,9 @@ pub fn sniff(head: &[u8]) -> (TextEncoding, usize) {
         _no_mark => {}
     }
     // Without a mark: text in Latin letters has a zero in every other byte.
-    let sample = &head[..head.len().min(4096) & !1];
+    // Zeros at the end are room that was not written to yet.
+    let end = head.iter().rposition(|b| *b != 0).map_or(0, |at| at + 1);
+    let sample = &head[..end.next_multiple_of(2).min(head.len()).min(4096) & !1];
     let zeros = |at: usize| sample.iter().skip(at).step_by(2).filter(|b| **b == 0).count();
     let (even, odd) = (zeros(0), zeros(1));
     let half = sample.len() / 2;
@@ -88,6 +90,9 @@ mod tests {
         assert_eq!(sniff(b"\xEF\xBB\xBFabc"), (TextEncoding::Bytes, 3));
         assert_eq!(sniff(b"abc"), (TextEncoding::Bytes, 0));
         assert_eq!(sniff(b""), (TextEncoding::Bytes, 0));
+        let mut tail = b"a\0b\0c\0".to_vec();
+        tail.extend([0; 400]);
+        assert_eq!(sniff(&tail), (TextEncoding::Utf16Le, 0));
     }
 
     #[test]
