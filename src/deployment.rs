@@ -7,12 +7,12 @@ use provtrace_parsers::format::{Formats, SourceKind};
 use provtrace_parsers::stamp::Stamp;
 
 use crate::ingest::DeviceLogs;
-use crate::lifetime::{End, EntryRef, Known, LaunchedBy, Lifetime, Program, Span};
+use crate::lifetime::{End, EntryRef, Known, LaunchedBy, Lifetime, Program, SLACK, Span};
 use crate::provision::{Child, Provisioning};
 use crate::run::StepDraft;
 use crate::sequence::records;
 use crate::tasks::Tasks;
-use crate::trace::{Hints, SLACK, own_lifetimes};
+use crate::trace::{Hints, own_lifetimes};
 
 /// How long after a policy arrived its task starts, in seconds.
 const POLICY_FOLLOWS: i64 = 120;

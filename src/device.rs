@@ -1,6 +1,8 @@
 //! One device: its sources → its report. A pure function, so that devices run in parallel
 //! and memory is bounded by the devices in flight.
 
+use std::collections::BTreeSet;
+
 use provtrace_parsers::code::{CodeTable, ExitCode};
 use provtrace_parsers::engine::LineCounts;
 use provtrace_parsers::format::Formats;
@@ -102,7 +104,10 @@ pub fn tell(device: &Device, request: &Request, progress: &dyn Fn(u64)) -> Story
     let timeline = timeline::build(&logs, &request.formats, &request.tasks);
     let mut findings = correlate::correlate(&timeline, &logs, &request.formats.codes);
     let inside = |step: usize| clock.is_in(timeline.steps[step].at, &request.window);
-    findings.incidents.retain(|incident| inside(incident.step));
+    for incident in &mut findings.incidents {
+        incident.steps.retain(|step| inside(*step));
+    }
+    findings.incidents.retain(|incident| !incident.steps.is_empty());
     findings.near_misses.retain(|step| inside(*step));
     findings.other_failures.retain(|failure| inside(failure.step));
     Story { logs, clock, timeline, findings }
@@ -135,8 +140,9 @@ pub fn analyze(device: &Device, request: &Request, progress: &dyn Fn(u64)) -> De
 
 fn runs(story: &Story, request: &Request) -> Vec<RunReport> {
     let timeline = &story.timeline;
-    let refused: Vec<usize> =
-        story.findings.incidents.iter().map(|incident| incident.step).collect();
+    let incidents = story.findings.incidents.iter();
+    let refused: BTreeSet<usize> =
+        incidents.flat_map(|incident| incident.steps.iter().copied()).collect();
     let mut runs = Vec::new();
     for (index, run) in timeline.runs.iter().enumerate() {
         let in_window = |at| story.clock.is_in(at, &request.window);
@@ -186,7 +192,8 @@ fn incidents(story: &Story, codes: &CodeTable) -> Vec<Incident> {
     let show = |at| clock.show(at);
     let mut incidents = Vec::new();
     for incident in &story.findings.incidents {
-        let step = &story.timeline.steps[incident.step];
+        let Some(first) = incident.steps.first() else { continue };
+        let step = &story.timeline.steps[*first];
         let own = &story.timeline.lifetimes[step.lifetime];
         let run = &story.timeline.runs[step.run];
         let named = run.template.clone();
@@ -200,7 +207,7 @@ fn incidents(story: &Story, codes: &CodeTable) -> Vec<Incident> {
             step: step.name.clone(),
             step_ordinal: step.ordinal,
             task_id: step.task.clone(),
-            attempts: incident.attempts,
+            attempts: u32::try_from(incident.steps.len()).unwrap_or(u32::MAX),
             mechanism: incident.mechanism,
             confidence: incident.confidence,
             at: show(incident.at),

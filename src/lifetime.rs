@@ -7,6 +7,9 @@ use serde::Serialize;
 
 use crate::ingest::{DeviceLogs, Entry, SourceLog};
 
+/// How far a parent's clock reading and its child's lines may lie apart, in seconds.
+pub const SLACK: i64 = 3;
+
 /// A record, by its place in [`DeviceLogs`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct EntryRef {

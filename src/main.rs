@@ -8,6 +8,7 @@ mod correlate;
 mod deployment;
 mod device;
 mod discover;
+mod holder;
 mod ingest;
 mod lifetime;
 mod progress;

@@ -6,10 +6,10 @@ use provtrace_parsers::stamp::Stamp;
 
 use crate::deployment::{Draft, read_arguments};
 use crate::ingest::DeviceLogs;
-use crate::lifetime::{End, EntryRef, Known, LaunchedBy, Lifetime, Program, Span};
+use crate::lifetime::{End, EntryRef, Known, LaunchedBy, Lifetime, Program, SLACK, Span};
 use crate::provision::{Child, Provisioning};
 use crate::sequence::records;
-use crate::trace::{Hints, SLACK, WAKE, own_lifetimes};
+use crate::trace::{Hints, WAKE, own_lifetimes};
 
 /// How long after its launch a program writes its first line, in seconds.
 const FIRST_LINE: i64 = 30;

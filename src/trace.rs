@@ -8,7 +8,7 @@ use provtrace_parsers::event::Event;
 use provtrace_parsers::stamp::Stamp;
 
 use crate::ingest::{DeviceLogs, Entry};
-use crate::lifetime::{EntryRef, Known, Lifetime, Program, Span};
+use crate::lifetime::{EntryRef, Known, Lifetime, Program, SLACK, Span};
 
 /// A silence that ends a scan or a policy sync of which no end is stated, in seconds.
 const QUIET: i64 = 300;
@@ -22,8 +22,6 @@ const LONGEST: i64 = 6 * 3600;
 const TAIL: i64 = 5;
 /// How long after a deployment's end a scan that waited for it has written, in seconds.
 pub const WAKE: i64 = 90;
-/// How far a parent's clock reading and its child's lines may lie apart, in seconds.
-pub const SLACK: i64 = 3;
 /// How long a scan writes before it falls silent to wait, in seconds.
 const PRELUDE: i64 = 30;
 

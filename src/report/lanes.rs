@@ -81,7 +81,7 @@ fn picture(story: &Story, run: usize, axis: &Axis, out: &mut dyn Write) -> io::R
         }
         let mut lane = vec![' '; axis.columns];
         fill(&mut lane, axis, step.at, step.ended.unwrap_or(step.at), '#');
-        if story.findings.incidents.iter().any(|incident| incident.step == at) {
+        if story.findings.incidents.iter().any(|incident| incident.steps.contains(&at)) {
             lane[axis.column(step.at)] = 'X';
         }
         row(out, &format!("{} {}", step.ordinal, step.name), &lane)?;
