@@ -146,11 +146,10 @@ fn runs(story: &Story, request: &Request) -> Vec<RunReport> {
     let mut runs = Vec::new();
     for (index, run) in timeline.runs.iter().enumerate() {
         let in_window = |at| story.clock.is_in(at, &request.window);
-        let steps = timeline.steps.iter().enumerate();
-        let own: Vec<usize> = steps
-            .filter(|(_, step)| step.run == index && in_window(step.at))
-            .map(|(at, _)| at)
-            .collect();
+        let first = timeline.steps.partition_point(|step| step.run < index);
+        let after = timeline.steps.partition_point(|step| step.run <= index);
+        let own: Vec<usize> =
+            (first..after).filter(|at| in_window(timeline.steps[*at].at)).collect();
         let mut reports: Vec<StepReport> = Vec::new();
         for at in &own {
             let step = &timeline.steps[*at];

@@ -4,18 +4,15 @@ use provtrace_parsers::code::{CodeClass, CodeTable, ExitCode};
 use provtrace_parsers::stamp::Stamp;
 
 use crate::lifetime::{Lifetime, Program};
+use crate::spans::{Spans, later};
 use crate::timeline::Timeline;
 
-/// Lifetimes that are passed over together when none of them reaches far enough.
-const BLOCK: usize = 64;
-
-/// The lifetimes of a timeline, in order of start, with what it takes to ask who was alive.
+/// The lifetimes of a timeline that can hold a step: scans and deployments that were not
+/// themselves refused.
 #[derive(Debug)]
 pub struct Holders<'t> {
     lifetimes: &'t [Lifetime],
-    holds: Vec<bool>,
-    /// The last end of each block of lifetimes.
-    reach: Vec<Stamp>,
+    spans: Spans,
 }
 
 impl<'t> Holders<'t> {
@@ -34,23 +31,16 @@ impl<'t> Holders<'t> {
             }
         };
         let lifetimes = timeline.lifetimes.as_slice();
-        let last_end = |block: &[Lifetime]| block.iter().map(|own| own.end.at).max();
-        Holders {
-            lifetimes,
-            holds: lifetimes.iter().map(can_hold).collect(),
-            reach: lifetimes.chunks(BLOCK).filter_map(last_end).collect(),
-        }
+        let holders = lifetimes.iter().enumerate().filter(|(_, lifetime)| can_hold(lifetime));
+        // The last line of a burst reaches a second further than its stamp.
+        let span = |(at, own): (usize, &Lifetime)| (own.start.at, later(own.end.at, 1), at);
+        Holders { lifetimes, spans: Spans::new(holders.map(span)) }
     }
 
     /// Holders, other than `own`, whose traces show them alive at some moment from `from` to
-    /// `to`; a scan or a deployment that was not itself refused.
-    pub fn alive(&self, own: usize, from: Stamp, to: Stamp) -> impl Iterator<Item = usize> {
-        let begun = self.lifetimes.partition_point(|lifetime| lifetime.start.at <= to);
-        // The last line of a burst reaches a second further than its stamp.
-        let reaches = move |block: &usize| self.reach[*block].0 + 1000 >= from.0;
-        let blocks = (0..begun.div_ceil(BLOCK)).filter(reaches);
-        let members = blocks.flat_map(move |block| block * BLOCK..((block + 1) * BLOCK).min(begun));
-        members
-            .filter(move |at| *at != own && self.holds[*at] && self.lifetimes[*at].covers(from, to))
+    /// `to`.
+    pub fn alive(&self, own: usize, from: Stamp, to: Stamp) -> impl Iterator<Item = usize> + '_ {
+        let members = self.spans.meeting(from, to).map(|(_, _, at)| at);
+        members.filter(move |at| *at != own && self.lifetimes[*at].covers(from, to))
     }
 }

@@ -17,7 +17,7 @@ use crate::discover::{Device, Skipped, Source};
 use crate::source::{Block, OpenSource, ReadEnd, Sink};
 
 /// Of lines that only show life, one in so many milliseconds is kept, besides the edges.
-const KEEP_EVERY: i64 = 30_000;
+pub const KEEP_EVERY: i64 = 30_000;
 /// Most records that are kept of one source: bounds memory against hostile logs.
 const MOST_ENTRIES: usize = 400_000;
 
@@ -256,7 +256,10 @@ impl<'f> Keeper<'f> {
     }
 
     /// Keeps the line before, if `stamp` comes after a silence (or before it, by a jump).
-    fn edge(&mut self, stamp: Stamp, block: &mut Block<'_>) -> bool {
+    fn edge(&mut self, stamp: Stamp, pid: Option<u32>, block: &mut Block<'_>) -> bool {
+        let last_pid = self.last.map(|last| last.pid);
+        let last_pid = last_pid.or(self.carried.as_ref().map(|entry| entry.pid)).flatten();
+        let other_pid = last_pid.zip(pid).is_some_and(|(last, pid)| last != pid);
         let before = self.last.map(|last| last.stamp);
         let before =
             before.or(self.carried.as_ref().and_then(|entry| entry.stamp)).or(self.kept_at);
@@ -265,10 +268,10 @@ impl<'f> Keeper<'f> {
             !(0..=KEEP_EVERY).contains(&gap)
         });
         let due = self.kept_at.is_none_or(|kept| stamp.0 - kept.0 > KEEP_EVERY);
-        if silence || due {
+        if silence || due || other_pid {
             self.keep_last(block);
         }
-        silence || self.kept_at.is_none()
+        silence || other_pid || self.kept_at.is_none()
     }
 }
 
@@ -292,7 +295,7 @@ impl Sink for Keeper<'_> {
         match (&line.event, line.stamp) {
             (Some(event), stamp) if *event != Event::Alive => {
                 if let Some(stamp) = stamp {
-                    self.edge(stamp, block);
+                    self.edge(stamp, line.pid, block);
                 }
                 // The line before an event is the end of what came before it.
                 self.keep_last(block);
@@ -307,7 +310,7 @@ impl Sink for Keeper<'_> {
                 });
             }
             (_, Some(stamp)) if line.outcome != Outcome::Continued => {
-                let is_edge = self.edge(stamp, block);
+                let is_edge = self.edge(stamp, line.pid, block);
                 self.carried = None;
                 self.last = Some(Last {
                     number: line.number,

@@ -20,6 +20,7 @@ mod scan;
 mod sequence;
 mod signature;
 mod source;
+mod spans;
 mod summary;
 mod tasks;
 mod timeline;

@@ -197,9 +197,12 @@ impl Provisioning {
                 continue;
             }
             let next = self.actions.get(index + 1).map(|next| next.at);
-            let inside = |at: Stamp| at >= action.at && next.is_none_or(|next| at <= next);
-            let exits = self.children.iter().filter_map(|child| child.exit.as_ref());
-            let exit = exits.map(|exit| exit.at).filter(|at| inside(*at)).max();
+            let first = self.children.partition_point(|child| child.at < action.at);
+            let inside = |child: &&Child| next.is_none_or(|next| child.at <= next);
+            let children = self.children[first..].iter().take_while(inside);
+            let exits = children.filter_map(|child| child.exit.as_ref());
+            let exit =
+                exits.map(|exit| exit.at).filter(|at| next.is_none_or(|next| *at <= next)).max();
             let result = action.results.iter().map(|(_, at, _)| *at).max();
             installs.extend(exit.max(result).or(next));
         }

@@ -26,7 +26,8 @@ pub fn summarize(mut devices: Vec<DeviceReport>, share: &Share) -> PolarsResult<
     let mut near_misses = 0;
     for device in devices {
         for mut incident in device.incidents {
-            let run = device.runs.iter().find(|run| run.number == incident.run);
+            let run = device.runs.binary_search_by_key(&incident.run, |run| run.number).ok();
+            let run = run.map(|at| &device.runs[at]);
             if let Some((name, source)) = run.and_then(|run| run.template.clone()) {
                 incident.template = Some(name);
                 incident.template_source = source;

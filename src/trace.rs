@@ -7,8 +7,9 @@
 use provtrace_parsers::event::Event;
 use provtrace_parsers::stamp::Stamp;
 
-use crate::ingest::{DeviceLogs, Entry};
+use crate::ingest::{DeviceLogs, Entry, KEEP_EVERY};
 use crate::lifetime::{EntryRef, Known, Lifetime, Program, SLACK, Span};
+use crate::spans::{Spans, later};
 
 /// A silence that ends a scan or a policy sync of which no end is stated, in seconds.
 const QUIET: i64 = 300;
@@ -36,14 +37,22 @@ pub struct Hints {
     /// Such processes as their parent saw them, in order of start.
     pub parents: Vec<Span>,
     /// Deployments that a scan may have waited for.
-    pub deployments: Vec<Span>,
+    pub deployments: Spans,
 }
 
 impl Hints {
     /// When the parent saw the end of the process that wrote its first line at `start`.
     fn parent_end(&self, start: Stamp) -> Option<Stamp> {
-        let near = |span: &&Span| start.seconds_since(span.start).abs() <= SLACK;
-        self.parents.iter().rfind(near).map(|span| span.end).filter(|end| *end > start)
+        let after = self.parents.partition_point(|span| span.start <= later(start, SLACK));
+        let last = self.parents[..after].last()?;
+        let near = start.seconds_since(last.start).abs() <= SLACK;
+        (near && last.end > start).then_some(last.end)
+    }
+
+    /// Whether the parent started such a process after `last` and not after `stamp`.
+    fn parent_starts(&self, last: Stamp, stamp: Stamp) -> bool {
+        let after = self.parents.partition_point(|span| span.start <= last);
+        self.parents.get(after).is_some_and(|span| span.start <= stamp)
     }
 }
 
@@ -89,7 +98,7 @@ impl Cutter<'_> {
         }
         let (program, hints) = (self.program, self.hints);
         let same = self.lifetimes.last_mut().zip(self.last).filter(|(lifetime, last)| {
-            continues(lifetime, program, *last, stamp, &entry.event, hints)
+            continues(lifetime, program, *last, stamp, (&entry.event, entry.pid), hints)
         });
         if let Some((lifetime, last)) = same {
             if !lifetime.waited && woken(lifetime, last, stamp, hints) {
@@ -143,18 +152,19 @@ fn continues(
     program: Program,
     last: Stamp,
     stamp: Stamp,
-    event: &Event,
+    (event, pid): (&Event, Option<u32>),
     hints: &Hints,
 ) -> bool {
     let gap = stamp.seconds_since(last);
-    let new_parent = hints.parents.iter().any(|span| last < span.start && span.start <= stamp);
+    let new_parent = hints.parent_starts(last, stamp);
     // A scan's parent waits for its end: what comes later is another scan.
     let parent_end = hints.parent_end(lifetime.start.at).filter(|_| program == Program::Vulscan);
     let past_parent = parent_end.is_some_and(|end| stamp.seconds_since(end) > 1);
     let begins = matches!(event, Event::RunStarts { .. });
     // A first line or two before the line that states the start.
     let first_lines = !lifetime.start_stated && stamp.seconds_since(lifetime.start.at) <= 2;
-    if new_parent || past_parent || (begins && !first_lines) || gap < 0 {
+    let other_pid = lifetime.pid.zip(pid).is_some_and(|(own, pid)| own != pid);
+    if new_parent || past_parent || other_pid || (begins && !first_lines) || gap < 0 {
         return false;
     }
     if lifetime.end_stated {
@@ -175,14 +185,14 @@ fn continues(
 /// Whether a silence began during a deployment and ended with it, right after the launch:
 /// the scan waited, whether a line says so or not.
 fn woken(lifetime: &Lifetime, last: Stamp, stamp: Stamp, hints: &Hints) -> bool {
-    let silent = stamp.seconds_since(last) > 3;
+    // Of lines closer than that not all are kept: no silence is known there.
+    let silent = stamp.seconds_since(last) > KEEP_EVERY / 1000;
     let prelude = last.seconds_since(lifetime.start.at) <= PRELUDE;
     silent
         && prelude
-        && hints.deployments.iter().any(|deployment| {
-            deployment.start <= lifetime.start.at
-                && last <= deployment.end
-                && deployment.end <= stamp
-                && stamp.seconds_since(deployment.end) <= WAKE
+        && hints.deployments.meeting(last, stamp).any(|(start, end, _)| {
+            // Its own parent's span is none that it waits for.
+            let own = lifetime.start.at.seconds_since(start).abs() <= SLACK;
+            !own && start <= lifetime.start.at && end <= stamp && stamp.seconds_since(end) <= WAKE
         })
 }
