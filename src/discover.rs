@@ -79,10 +79,8 @@ struct Found {
 }
 
 /// Folders that are inside a device's folder: where agents and collectors put logs.
-const INNER_FOLDERS: [&str; 31] = [
+const INNER_FOLDERS: [&str; 27] = [
     "appdata",
-    "c",
-    "c$",
     "data",
     "epm agent",
     "eventviewer",
@@ -108,9 +106,19 @@ const INNER_FOLDERS: [&str; 31] = [
     "vulscanfolder",
     "windows",
     "windows_temp_folder",
-    "x",
-    "x$",
     "all users",
+];
+
+/// Folders that only an agent or its collector makes.
+const AGENT_FOLDERS: [&str; 8] = [
+    "landesk",
+    "ldclient",
+    "ldprovision",
+    "ldprovisioning",
+    "program files",
+    "program files (x86)",
+    "programdata",
+    "ps1_log_script",
 ];
 
 /// Finds the devices under `paths`.
@@ -161,9 +169,21 @@ pub fn discover(paths: &[PathBuf], formats: &Formats) -> Result<Share, String> {
     Ok(share)
 }
 
-/// A path as it is shown: with `/` on every system.
+/// A path as it is shown: with `/` on every system. What is no text in a name is shown as its
+/// bytes, so that two names stay two.
 pub fn slashed(path: &Path) -> String {
-    path.to_string_lossy().replace('\\', "/")
+    let text = match path.to_str() {
+        Some(text) => text.to_owned(),
+        None => path.as_os_str().as_encoded_bytes().utf8_chunks().fold(
+            String::new(),
+            |mut text, chunk| {
+                text.push_str(chunk.valid());
+                text.extend(chunk.invalid().iter().map(|byte| format!("%{byte:02X}")));
+                text
+            },
+        ),
+    };
+    if std::path::MAIN_SEPARATOR == '\\' { text.replace('\\', "/") } else { text }
 }
 
 /// An i/o error in plain words, without the number of the system call.
@@ -206,6 +226,11 @@ fn walk(root: &Path, prefix: Option<&str>, found: &mut Vec<Found>, share: &mut S
         if entry.file_type().is_dir() {
             continue;
         }
+        // Opening a pipe may wait for ever, and a device may never end.
+        if !entry.file_type().is_file() && !is_file {
+            share.skipped.push(Skipped { path: shown, reason: "no regular file".to_owned() });
+            continue;
+        }
         let bytes = entry.metadata().map_or(0, |metadata| metadata.len());
         let device = device_name(&inside, &root_name);
         found.push(Found { file: entry.path().to_owned(), shown, device, bytes });
@@ -233,14 +258,23 @@ fn device_name(inside: &str, root_name: &str) -> String {
     while folders.last().is_some_and(|folder| is_inner(folder)) {
         folders.pop();
     }
-    // An inner folder can itself hold unknown sub-folders (copies): cut at the first one.
-    if let Some(first_inner) = folders.iter().position(|folder| is_inner(folder))
-        && first_inner > 0
-    {
-        folders.truncate(first_inner);
+    // Folders of the agent can hold unknown sub-folders (copies): cut at the first one that is
+    // surely the agent's. `Log` or `Data` may as well stand above the devices.
+    let agent = |folder: &&str| AGENT_FOLDERS.contains(&folder.to_lowercase().as_str());
+    if let Some(first) = folders.iter().position(|folder| agent(&folder)).filter(|at| *at > 0) {
+        folders.truncate(first);
+        while folders.len() > 1 && folders.last().is_some_and(|folder| is_drive(folder)) {
+            folders.pop();
+        }
     }
     let named: Vec<&str> = folders.into_iter().filter(|folder| !is_date(folder)).collect();
     if named.is_empty() { root_name.to_owned() } else { named.join("/") }
+}
+
+/// A drive of the device, as a collector names it: `C`, `C$`.
+fn is_drive(folder: &str) -> bool {
+    let letter = folder.strip_suffix('$').unwrap_or(folder);
+    letter.len() == 1 && letter.bytes().all(|b| b.is_ascii_alphabetic())
 }
 
 fn is_inner(folder: &str) -> bool {
@@ -248,11 +282,31 @@ fn is_inner(folder: &str) -> bool {
     INNER_FOLDERS.contains(&lower.as_str())
 }
 
-/// `2025-03-24`, `20250324`, `24.03.2025`: digits and separators, six digits or more.
+/// `2025-03-24`, `20250324`, `24.03.2025`, `03242025`: a calendar date of this century. A
+/// computer's name may be a number, too.
 fn is_date(folder: &str) -> bool {
-    let digits = folder.bytes().filter(u8::is_ascii_digit).count();
-    let only = folder.bytes().all(|b| b.is_ascii_digit() || matches!(b, b'-' | b'_' | b'.'));
-    only && (6..=14).contains(&digits)
+    let parts: Vec<&str> = folder.split(['-', '_', '.']).collect();
+    if !parts.iter().all(|part| !part.is_empty() && part.bytes().all(|b| b.is_ascii_digit())) {
+        return false;
+    }
+    let number = |text: &str| text.parse::<u32>().unwrap_or(0);
+    let date = |year: &str, first: &str, second: &str| {
+        let (first, second) = (number(first), number(second));
+        let month_and_day = first.min(second) <= 12 && first.max(second) <= 31;
+        year.len() == 4
+            && (2000..2100).contains(&number(year))
+            && month_and_day
+            && first.min(second) > 0
+    };
+    match parts.as_slice() {
+        [year, month, day] if year.len() == 4 => date(year, month, day),
+        [first, second, year] => date(year, first, second),
+        [digits] if digits.len() == 8 => {
+            date(&digits[..4], &digits[4..6], &digits[6..])
+                || date(&digits[4..], &digits[..2], &digits[2..4])
+        }
+        _other => false,
+    }
 }
 
 enum Kind {
@@ -327,6 +381,11 @@ mod tests {
             ("vulscan.log", "share"),
             ("PAR-1/ProgramData/LANDesk/Log/copy/vulscan.log", "PAR-1"),
             ("机器/Log/vulscan.log", "机器"),
+            ("10023456/ProgramData/LANDesk/Log/vulscan.log", "10023456"),
+            ("Lyon/logs/PAR-1/ProgramData/LANDesk/Log/vulscan.log", "Lyon/logs/PAR-1"),
+            ("PAR-1/C$/ProgramData/LANDesk/Log/vulscan.log", "PAR-1"),
+            ("X/ProgramData/LANDesk/Log/vulscan.log", "X"),
+            ("24.03.2025/PAR-1/vulscan.log", "PAR-1"),
         ];
         for (path, device) in table {
             assert_eq!(device_name(path, "share"), device, "{path}");

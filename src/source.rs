@@ -155,6 +155,9 @@ impl<'f> OpenSource<'f> {
     ) -> (Vec<u8>, Result<ReadEnd, String>) {
         let head = &self.buffer[..self.filled];
         let (encoding, mark) = text::sniff(head);
+        if !head.is_empty() && head.iter().all(|byte| *byte == 0) {
+            return (self.buffer, Err("only zeros: nothing was written to it yet".to_owned()));
+        }
         if encoding == TextEncoding::Bytes && text::is_binary(head) {
             return (self.buffer, Err("binary, not a log".to_owned()));
         }
@@ -213,6 +216,7 @@ impl<'f> OpenSource<'f> {
             let used = give_block(&mut reader, text, end, base, None, mark as u64, sink);
             base += used as u64;
             if end == BlockEnd::Last {
+                self.tell_cut_lines(&reader);
                 return reader.counts();
             }
             self.refill(skip + used, progress);
@@ -233,13 +237,12 @@ impl<'f> OpenSource<'f> {
         let (mut skip, mut base, mut raw_at) = (mark, 0, mark as u64);
         loop {
             let raw = &self.buffer[skip..self.filled];
-            let mut end = self.block_end();
+            let end = self.block_end();
             let mut whole = raw.len() & !1;
             if end != BlockEnd::Last
                 && let Some(cut) = last_line_end(&raw[..whole], encoding)
             {
                 whole = cut;
-                end = BlockEnd::More;
             }
             decoded.clear();
             text::transcode_utf16(&raw[..whole], encoding, &mut decoded);
@@ -249,12 +252,26 @@ impl<'f> OpenSource<'f> {
             let cursor = Cursor { decoded: 0, raw: raw_at };
             let used = give_block(reader, text, end, base, Some(cursor), 0, sink);
             base += used as u64;
+            if used < decoded.len() {
+                let taken = decoded.get(..used).map_or(whole as u64, text::utf16_length);
+                whole = usize::try_from(taken).unwrap_or(whole);
+            }
             raw_at += whole as u64;
             if end == BlockEnd::Last {
+                self.tell_cut_lines(&reader);
                 return reader.counts();
             }
             self.refill(skip + whole, progress);
             skip = 0;
+        }
+    }
+
+    fn tell_cut_lines(&mut self, reader: &Reader<'_>) {
+        let cut = reader.cut_lines();
+        if cut > 0 && self.failed.is_none() {
+            self.failed = Some(format!(
+                "partly read: {cut} lines are longer than {BLOCK} bytes, and were read up to there"
+            ));
         }
     }
 

@@ -19,7 +19,7 @@ const LONGEST_FILE: usize = 400;
 const FLAT_TABLES: [(&str, &str); 0] = [];
 
 /// The modules of the binary in the order in which data flows: each uses only those before it.
-const FLOW: [&str; 23] = [
+const FLOW: [&str; 25] = [
     "discover",
     "source",
     "ingest",
@@ -28,6 +28,7 @@ const FLOW: [&str; 23] = [
     "tasks",
     "progress",
     "lifetime",
+    "spans",
     "sequence",
     "trace",
     "provision",
@@ -35,6 +36,7 @@ const FLOW: [&str; 23] = [
     "deployment",
     "scan",
     "timeline",
+    "holder",
     "correlate",
     "contract",
     "device",

@@ -91,6 +91,7 @@ pub struct Reader<'f> {
     counts: LineCounts,
     offset: u64,
     skipping: bool,
+    cut_lines: u64,
     above: Option<Above>,
     /// The rule and record that announced that the next line, whole, is an action's name.
     named_next: Option<usize>,
@@ -114,6 +115,7 @@ impl<'f> Reader<'f> {
             counts: LineCounts::default(),
             offset: 0,
             skipping: false,
+            cut_lines: 0,
             above: None,
             named_next: None,
         }
@@ -127,6 +129,11 @@ impl<'f> Reader<'f> {
     /// How many stamps were parsed, not taken from the line before.
     pub fn stamps_parsed(&self) -> u64 {
         self.stamps.parsed
+    }
+
+    /// Lines that were longer than the caller's room: only their beginning was read.
+    pub fn cut_lines(&self) -> u64 {
+        self.cut_lines
     }
 
     /// Reads the whole lines of `text`, gives each to `sink`, and returns how many bytes it
@@ -166,6 +173,7 @@ impl<'f> Reader<'f> {
             });
             self.line(text, 0, rules, sink, false);
             self.skipping = true;
+            self.cut_lines += 1;
             at = text.len();
         }
         self.offset += at as u64;
