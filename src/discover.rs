@@ -255,6 +255,7 @@ fn root_name(root: &Path) -> String {
 fn device_name(inside: &str, root_name: &str) -> String {
     let mut folders: Vec<&str> = inside.split('/').collect();
     folders.pop();
+    let depth = folders.len();
     while folders.last().is_some_and(|folder| is_inner(folder)) {
         folders.pop();
     }
@@ -263,9 +264,10 @@ fn device_name(inside: &str, root_name: &str) -> String {
     let agent = |folder: &&str| AGENT_FOLDERS.contains(&folder.to_lowercase().as_str());
     if let Some(first) = folders.iter().position(|folder| agent(&folder)).filter(|at| *at > 0) {
         folders.truncate(first);
-        while folders.len() > 1 && folders.last().is_some_and(|folder| is_drive(folder)) {
-            folders.pop();
-        }
+    }
+    let in_agent = folders.len() < depth && folders.len() > 1;
+    if in_agent && folders.last().is_some_and(|last| is_drive(last)) {
+        folders.pop();
     }
     let named: Vec<&str> = folders.into_iter().filter(|folder| !is_date(folder)).collect();
     if named.is_empty() { root_name.to_owned() } else { named.join("/") }

@@ -4,6 +4,8 @@
 //! are about silence: what a silence is depends on the program, on what was stated before
 //! it, and on what other processes did in it.
 
+use std::collections::BTreeMap;
+
 use provtrace_parsers::event::Event;
 use provtrace_parsers::stamp::Stamp;
 
@@ -66,15 +68,24 @@ pub fn own_lifetimes(
     entries: &[EntryRef],
     hints: &Hints,
 ) -> Vec<Lifetime> {
-    let mut cutter =
-        Cutter { program, hints, lifetimes: Vec::new(), last: None, outer: None, behind_end: None };
+    // Where the log names its processes, each has its own sequence.
+    let mut by_pid: BTreeMap<Option<u32>, Vec<EntryRef>> = BTreeMap::new();
     for place in entries {
-        let entry = logs.entry(*place);
-        if let Some(stamp) = entry.stamp {
-            cutter.record(*place, stamp, entry);
-        }
+        by_pid.entry(logs.entry(*place).pid).or_default().push(*place);
     }
-    cutter.lifetimes
+    let mut lifetimes = Vec::new();
+    for places in by_pid.values() {
+        let mut cutter = Cutter::new(program, hints);
+        for place in places {
+            let entry = logs.entry(*place);
+            if let Some(stamp) = entry.stamp {
+                cutter.record(*place, stamp, entry);
+            }
+        }
+        lifetimes.extend(cutter.lifetimes);
+    }
+    lifetimes.sort_by_key(|lifetime| (lifetime.start.at, lifetime.start.entry));
+    lifetimes
 }
 
 struct Cutter<'h> {
@@ -89,7 +100,12 @@ struct Cutter<'h> {
     behind_end: Option<(Stamp, EntryRef)>,
 }
 
-impl Cutter<'_> {
+impl<'h> Cutter<'h> {
+    fn new(program: Program, hints: &'h Hints) -> Cutter<'h> {
+        let lifetimes = Vec::new();
+        Cutter { program, hints, lifetimes, last: None, outer: None, behind_end: None }
+    }
+
     fn record(&mut self, place: EntryRef, stamp: Stamp, entry: &Entry) {
         let ends_outer = self.outer.filter(|(_, end)| states_end(&entry.event, stamp, *end));
         if let Some((outer, _)) = ends_outer {
@@ -98,7 +114,7 @@ impl Cutter<'_> {
         }
         let (program, hints) = (self.program, self.hints);
         let same = self.lifetimes.last_mut().zip(self.last).filter(|(lifetime, last)| {
-            continues(lifetime, program, *last, stamp, (&entry.event, entry.pid), hints)
+            continues(lifetime, program, *last, stamp, &entry.event, hints)
         });
         if let Some((lifetime, last)) = same {
             if !lifetime.waited && woken(lifetime, last, stamp, hints) {
@@ -152,7 +168,7 @@ fn continues(
     program: Program,
     last: Stamp,
     stamp: Stamp,
-    (event, pid): (&Event, Option<u32>),
+    event: &Event,
     hints: &Hints,
 ) -> bool {
     let gap = stamp.seconds_since(last);
@@ -163,8 +179,7 @@ fn continues(
     let begins = matches!(event, Event::RunStarts { .. });
     // A first line or two before the line that states the start.
     let first_lines = !lifetime.start_stated && stamp.seconds_since(lifetime.start.at) <= 2;
-    let other_pid = lifetime.pid.zip(pid).is_some_and(|(own, pid)| own != pid);
-    if new_parent || past_parent || other_pid || (begins && !first_lines) || gap < 0 {
+    if new_parent || past_parent || (begins && !first_lines) || gap < 0 {
         return false;
     }
     if lifetime.end_stated {
