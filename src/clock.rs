@@ -185,7 +185,18 @@ pub struct Window {
     pub until: Option<Bound>,
 }
 
-/// Reads `2025-03-24`, `2025-03-24T10:00[:00]` or the same with an offset or `Z`.
+impl Window {
+    /// Whether no moment can lie in it.
+    pub fn is_empty(&self) -> bool {
+        match (self.since, self.until) {
+            (Some(Bound::Local(since)), Some(Bound::Local(until))) => since >= until,
+            (Some(Bound::Utc(since)), Some(Bound::Utc(until))) => since >= until,
+            (Some(_) | None, Some(_) | None) => false,
+        }
+    }
+}
+
+/// Reads `2025-03-24`, `2025-03-24T10:00[:00]`, the latter also with `Z`, or RFC 3339.
 ///
 /// # Errors
 /// Says what can be written.
@@ -194,6 +205,11 @@ pub fn read_bound(text: &str) -> Result<Bound, String> {
         return Ok(Bound::Utc(time.to_utc()));
     }
     let spaced = text.replace(' ', "T");
+    if let Some(utc) = spaced.strip_suffix(['Z', 'z'])
+        && let Ok(time) = NaiveDateTime::parse_from_str(utc, "%Y-%m-%dT%H:%M")
+    {
+        return Ok(Bound::Utc(time.and_utc()));
+    }
     for format in ["%Y-%m-%dT%H:%M:%S", "%Y-%m-%dT%H:%M"] {
         if let Ok(time) = NaiveDateTime::parse_from_str(&spaced, format) {
             return Ok(Bound::Local(time));
@@ -202,7 +218,7 @@ pub fn read_bound(text: &str) -> Result<Bound, String> {
     NaiveDate::parse_from_str(text, "%Y-%m-%d")
         .map(|date| Bound::Local(date.and_time(chrono::NaiveTime::MIN)))
         .map_err(|_| {
-            "write 2025-03-24, 2025-03-24T10:00 (each device's own time) or 2025-03-24T10:00:00Z"
+            "write 2025-03-24, 2025-03-24T10:00 (each device's own time) or 2025-03-24T10:00Z"
                 .to_owned()
         })
 }

@@ -43,7 +43,7 @@ impl Mechanism {
             Mechanism::ScanRunning => "a running security scan",
             Mechanism::PolicyTask => "a policy task",
             Mechanism::SdclientRunning => "another sdclient",
-            Mechanism::Unattributed => "unknown (no holder in the logs)",
+            Mechanism::Unattributed => "no one that the logs show",
         }
     }
 }
@@ -367,6 +367,12 @@ fn add_or_merge(incidents: &mut Vec<Incident>, incident: Incident, timeline: &Ti
         return;
     }
     incidents.push(incident);
+}
+
+/// Whether a deployment was refused, by its own log.
+pub fn was_refused(lifetime: &Lifetime, codes: &CodeTable) -> bool {
+    let code = lifetime.codes.last().map(|(code, _)| codes.meaning(code).class);
+    lifetime.refused.is_some() || code == Some(CodeClass::AlreadyRunning)
 }
 
 /// Minutes from `earlier` to `later`.

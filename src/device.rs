@@ -48,6 +48,10 @@ pub struct DeviceReport {
     pub warnings: Vec<String>,
     /// Its runs that have a step.
     pub runs: Vec<RunReport>,
+    /// Runs of which no step is in the window.
+    pub runs_outside: u64,
+    /// Deployments that were refused, but are no step.
+    pub refused_outside_runs: u64,
     /// Its incidents; templates by signature are named later, over all devices.
     pub incidents: Vec<Incident>,
     /// Steps that overlapped a holder.
@@ -121,6 +125,12 @@ pub fn analyze(device: &Device, request: &Request, progress: &dyn Fn(u64)) -> De
         counts.add(log.counts);
     }
     let failures = story.findings.other_failures.iter();
+    let runs = runs(&story, request);
+    let with_steps: BTreeSet<usize> = story.timeline.steps.iter().map(|step| step.run).collect();
+    let refused =
+        story.timeline.lifetimes.iter().filter(|own| {
+            own.step.is_none() && correlate::was_refused(own, &request.formats.codes)
+        });
     DeviceReport {
         device: device.name.clone(),
         has_zone: story.clock.has_zone(),
@@ -128,8 +138,10 @@ pub fn analyze(device: &Device, request: &Request, progress: &dyn Fn(u64)) -> De
         bytes: story.logs.sources.iter().map(|log| log.bytes).sum(),
         counts,
         skipped: story.logs.skipped.clone(),
-        warnings: story.logs.warnings.clone(),
-        runs: runs(&story, request),
+        warnings: [story.logs.warnings.clone(), story.timeline.warnings.clone()].concat(),
+        runs_outside: (with_steps.len() - runs.len()) as u64,
+        refused_outside_runs: refused.count() as u64,
+        runs,
         incidents: incidents(&story, &request.formats.codes),
         near_misses: story.findings.near_misses.len() as u64,
         other_failures: failures

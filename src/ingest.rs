@@ -21,6 +21,9 @@ pub const KEEP_EVERY: i64 = 30_000;
 /// Most records that are kept of one source: bounds memory against hostile logs.
 const MOST_ENTRIES: usize = 400_000;
 
+/// Most bytes of text that are kept of one device.
+const MOST_TEXT: usize = 64 << 20;
+
 /// A line as it can be quoted.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Quote {
@@ -86,9 +89,10 @@ pub fn read_device(device: &Device, formats: &Formats, progress: &dyn Fn(u64)) -
     let mut logs = DeviceLogs { device: device.name.clone(), ..DeviceLogs::default() };
     let mut dates = DateOrders::new(device, formats);
     let mut buffer = Vec::new();
+    let mut room = MOST_TEXT;
     for source in &device.sources {
         let format = &formats.formats[source.format];
-        let mut keeper = Keeper::new(format);
+        let mut keeper = Keeper::new(format, room);
         let read = read_source(source, format, &mut dates, &mut buffer, &mut keeper, progress);
         let skipped = |reason: String| Skipped { path: source.shown.clone(), reason };
         let end = match read {
@@ -99,11 +103,13 @@ pub fn read_device(device: &Device, formats: &Formats, progress: &dyn Fn(u64)) -
             }
         };
         keeper.finish();
+        room = keeper.room;
         logs.skipped.extend(end.stopped.map(skipped));
         if keeper.dropped > 0 {
             let dropped = keeper.dropped;
-            let reason =
-                format!("partly read: {dropped} records beyond {MOST_ENTRIES} were only counted");
+            let reason = format!(
+                "partly read: {dropped} records beyond {MOST_ENTRIES} of a log or {MOST_TEXT} bytes of a device were only counted"
+            );
             logs.skipped.push(skipped(reason));
         }
         logs.sources.push(SourceLog {
@@ -203,6 +209,8 @@ struct Keeper<'f> {
     format: &'f Format,
     entries: Vec<Entry>,
     dropped: u64,
+    /// Bytes of text that may still be kept.
+    room: usize,
     /// The last stamped line, not kept yet; its text is still in the block.
     last: Option<Last>,
     /// The same from an earlier block.
@@ -223,8 +231,9 @@ struct Last {
 }
 
 impl<'f> Keeper<'f> {
-    fn new(format: &'f Format) -> Keeper<'f> {
-        Keeper { format, entries: Vec::new(), dropped: 0, last: None, carried: None, kept_at: None }
+    fn new(format: &'f Format, room: usize) -> Keeper<'f> {
+        let entries = Vec::new();
+        Keeper { format, entries, dropped: 0, room, last: None, carried: None, kept_at: None }
     }
 
     /// The last line of a source is the end of what it shows.
@@ -238,7 +247,10 @@ impl<'f> Keeper<'f> {
         if let Some(stamp) = entry.stamp {
             self.kept_at = Some(stamp);
         }
-        if self.entries.len() < MOST_ENTRIES {
+        // Twice: a field of the event may hold most of the line again.
+        let text = entry.quote.text.len() * 2;
+        if self.entries.len() < MOST_ENTRIES && text <= self.room {
+            self.room -= text;
             self.entries.push(entry);
         } else {
             self.dropped += 1;

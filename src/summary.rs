@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use polars::prelude::PolarsResult;
 
 use crate::contract::{Coverage, OtherFailure, Report, Tool};
-use crate::device::{DeviceReport, hex};
+use crate::device::{DeviceReport, Request, hex};
 use crate::discover::Share;
 use crate::rank;
 use crate::run::TemplateSource;
@@ -15,11 +15,18 @@ use crate::signature::name_templates;
 ///
 /// # Errors
 /// See [`rank::templates`].
-pub fn summarize(mut devices: Vec<DeviceReport>, share: &Share) -> PolarsResult<Report> {
+pub fn summarize(
+    mut devices: Vec<DeviceReport>,
+    share: &Share,
+    request: &Request,
+) -> PolarsResult<Report> {
     name_templates(&mut devices);
     let templates = rank::templates(&devices)?;
     let steps = rank::steps(&devices)?;
     let mut coverage = coverage(&devices, share);
+    let mapped = devices.iter().flat_map(|device| &device.runs).any(|run| {
+        run.template.as_ref().is_some_and(|(_, source)| *source == TemplateSource::Mapping)
+    });
     let mut incidents = Vec::new();
     let mut warnings = Vec::new();
     let mut failures: BTreeMap<(u32, String), u64> = BTreeMap::new();
@@ -47,6 +54,10 @@ pub fn summarize(mut devices: Vec<DeviceReport>, share: &Share) -> PolarsResult<
     });
     coverage.assumed_wording =
         incidents.iter().filter(|incident| incident.assumed_wording).count() as u64;
+    if request.tasks.count() > 0 && !mapped {
+        let count = request.tasks.count();
+        warnings.push(format!("none of the {count} tasks of the mapping occurs in the logs"));
+    }
     warnings.sort();
     let row = |((value, meaning), runs)| OtherFailure {
         hex: hex(value),
@@ -79,6 +90,8 @@ fn coverage(devices: &[DeviceReport], share: &Share) -> Coverage {
     for device in devices {
         coverage.devices += u64::from(device.files > 0);
         coverage.runs += device.runs.len() as u64;
+        coverage.runs_outside += device.runs_outside;
+        coverage.refused_outside_runs += device.refused_outside_runs;
         coverage.files += device.files;
         coverage.bytes += device.bytes;
         coverage.lines += device.counts.lines;
@@ -86,7 +99,7 @@ fn coverage(devices: &[DeviceReport], share: &Share) -> Coverage {
         coverage.lines_continued += device.counts.continued;
         coverage.lines_unknown += device.counts.unknown;
         coverage.skipped.extend(device.skipped.iter().cloned());
-        if !device.has_zone {
+        if !device.has_zone && device.files > 0 {
             coverage.devices_without_zone.push(device.device.clone());
         }
     }

@@ -19,7 +19,7 @@ const LONGEST_FILE: usize = 400;
 const FLAT_TABLES: [(&str, &str); 0] = [];
 
 /// The modules of the binary in the order in which data flows: each uses only those before it.
-const FLOW: [&str; 25] = [
+const FLOW: [&str; 26] = [
     "discover",
     "source",
     "ingest",
@@ -27,6 +27,7 @@ const FLOW: [&str; 25] = [
     "cli",
     "tasks",
     "progress",
+    "output",
     "lifetime",
     "spans",
     "sequence",

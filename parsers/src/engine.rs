@@ -273,7 +273,13 @@ impl<'f> Reader<'f> {
             if rule.means == Meaning::ActionBeginsNextLine {
                 self.named_next = Some(at);
             }
-            let outcome = if event.is_some() { Outcome::Event } else { Outcome::Noise };
+            // A line that a rule knows, with a field that can't be read, is not understood.
+            let speaks = !matches!(rule.means, Meaning::Noise | Meaning::ActionBeginsNextLine);
+            let outcome = match event {
+                Some(_) => Outcome::Event,
+                None if speaks => Outcome::Unknown,
+                None => Outcome::Noise,
+            };
             return (outcome, event, Some(at));
         }
         (Outcome::Unknown, None, None)
