@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use polars::prelude::PolarsResult;
 
 use crate::contract::{Coverage, OtherFailure, Report, Tool};
-use crate::device::{DeviceReport, Request, hex};
+use crate::device::{DeviceReport, Request, RunReport, hex};
 use crate::discover::Share;
 use crate::rank;
 use crate::run::TemplateSource;
@@ -24,9 +24,7 @@ pub fn summarize(
     let templates = rank::templates(&devices)?;
     let steps = rank::steps(&devices)?;
     let mut coverage = coverage(&devices, share);
-    let mapped = devices.iter().flat_map(|device| &device.runs).any(|run| {
-        run.template.as_ref().is_some_and(|(_, source)| *source == TemplateSource::Mapping)
-    });
+    let mapped = devices.iter().flat_map(|device| &device.runs).any(is_mapped);
     let mut incidents = Vec::new();
     let mut warnings = Vec::new();
     let mut failures: BTreeMap<(u32, String), u64> = BTreeMap::new();
@@ -54,10 +52,7 @@ pub fn summarize(
     });
     coverage.assumed_wording =
         incidents.iter().filter(|incident| incident.assumed_wording).count() as u64;
-    if request.tasks.count() > 0 && !mapped {
-        let count = request.tasks.count();
-        warnings.push(format!("none of the {count} tasks of the mapping occurs in the logs"));
-    }
+    warnings.extend(mapping_warning(request, mapped));
     warnings.sort();
     let row = |((value, meaning), runs)| OtherFailure {
         hex: hex(value),
@@ -78,6 +73,17 @@ pub fn summarize(
         steps,
         warnings,
     })
+}
+
+fn is_mapped(run: &RunReport) -> bool {
+    run.template.as_ref().is_some_and(|(_, source)| *source == TemplateSource::Mapping)
+}
+
+/// A mapping that fits nothing is another estate's, or another column's.
+fn mapping_warning(request: &Request, mapped: bool) -> Option<String> {
+    let count = request.tasks.count();
+    (count > 0 && !mapped)
+        .then(|| format!("none of the {count} tasks of the mapping occurs in the logs"))
 }
 
 fn coverage(devices: &[DeviceReport], share: &Share) -> Coverage {
