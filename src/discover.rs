@@ -261,8 +261,8 @@ fn device_name(inside: &str, root_name: &str) -> String {
     }
     // Folders of the agent can hold unknown sub-folders (copies): cut at the first one that is
     // surely the agent's. `Log` or `Data` may as well stand above the devices.
-    let agent = |folder: &&str| AGENT_FOLDERS.contains(&folder.to_lowercase().as_str());
-    if let Some(first) = folders.iter().position(|folder| agent(&folder)).filter(|at| *at > 0) {
+    let agent = |folder: &str| AGENT_FOLDERS.contains(&folder.to_lowercase().as_str());
+    if let Some(first) = folders.iter().position(|folder| agent(folder)).filter(|at| *at > 0) {
         folders.truncate(first);
     }
     let in_agent = folders.len() < depth && folders.len() > 1;

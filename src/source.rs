@@ -258,7 +258,7 @@ impl<'f> OpenSource<'f> {
             }
             raw_at += whole as u64;
             if end == BlockEnd::Last {
-                self.tell_cut_lines(&reader);
+                self.tell_cut_lines(reader);
                 return reader.counts();
             }
             self.refill(skip + whole, progress);
