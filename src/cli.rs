@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
 use crate::clock::{Bound, read_bound};
+use crate::layout::{Layout, read_layout};
 
 /// Finds the provisioning steps that failed because "a task is already running", who held
 /// them, and which templates and steps suffer most. Every finding is proven with lines.
@@ -30,12 +31,18 @@ pub enum Command {
 /// What is read, for every command.
 #[derive(Debug, Args)]
 pub struct InputArgs {
-    /// Folders of devices' logs (a share, a night, one device), or log files
+    /// Folders of devices' logs (a share, a night, one device), log files, .zip and .gz archives of
+    /// them; - for a list of paths on standard input, one a line
     #[arg(value_name = "PATH", required = true)]
     pub paths: Vec<PathBuf>,
     /// Only devices of this name; * stands for anything, case is ignored; can be repeated
     #[arg(long, value_name = "NAME")]
     pub device: Vec<String>,
+    /// Where in a path below PATH the device's name stands, in the place of a guess:
+    /// '{night}/{device}/**'. {device}, {site}, {night} and * are one folder (or archive) each, **
+    /// is all that is below
+    #[arg(long, value_name = "PATTERN", value_parser = read_layout)]
+    pub layout: Option<Layout>,
     /// Only steps that began at or after this time: 2025-03-24, 2025-03-24T10:00 (each device's
     /// own time) or 2025-03-24T10:00:00Z
     #[arg(long, value_name = "TIME", value_parser = read_bound)]
