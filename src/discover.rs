@@ -296,36 +296,18 @@ fn devices(
     formats: &Formats,
     skipped: &mut Vec<Skipped>,
 ) -> Vec<Device> {
-    let known = known_devices(&logs);
     let mut named = Vec::new();
-    let mut hosts: BTreeMap<usize, BTreeSet<String>> = BTreeMap::new();
+    let known = known_devices(&logs);
     for (found, log) in logs {
-        let root = &roots[found.root];
-        let is_known = |name: &str| known.contains(&(found.root, name.to_uppercase()));
-        let name = match layout {
-            Some(layout) => match layout.device(&found.inside) {
-                None => {
-                    let reason = "its path does not fit --layout".to_owned();
-                    skipped.push(Skipped { path: found.shown, reason });
-                    continue;
-                }
-                name => name,
-            },
-            // What is above a file that was given names its device as it does a folder's.
-            None if root.is_file => layout::guess(root.own_name(&found.inside), &is_known),
-            None => layout::guess(&found.inside, &is_known),
-        };
-        let facts = formats.formats[log.format].kind == SourceKind::DeviceFacts;
-        if name.is_none() && facts && !root.is_file {
-            let hosts = hosts.entry(found.root).or_default();
-            hosts.extend(host_name(
-                &found.file,
-                found.member.as_ref(),
-                &formats.formats[log.format],
-            ));
+        let name = device_of(&found, &roots[found.root], layout, &known);
+        if layout.is_some() && name.is_none() {
+            let reason = "its path does not fit --layout".to_owned();
+            skipped.push(Skipped { path: found.shown, reason });
+        } else {
+            named.push((name, found, log));
         }
-        named.push((name, found, log));
     }
+    let hosts = hosts(&named, roots, formats);
     let mut devices: BTreeMap<String, Device> = BTreeMap::new();
     for (name, found, log) in named {
         let host = hosts.get(&found.root).filter(|hosts| hosts.len() == 1);
@@ -334,14 +316,8 @@ fn devices(
         let device = devices.entry(name.to_uppercase());
         let device = device.or_insert_with(|| Device { name, sources: Vec::new() });
         let Found { file, shown, bytes, member, .. } = found;
-        device.sources.push(Source {
-            file,
-            shown,
-            format: log.format,
-            task: log.task,
-            bytes,
-            member,
-        });
+        let Log { format, task } = log;
+        device.sources.push(Source { file, shown, format, task, bytes, member });
     }
     let mut devices: Vec<Device> = devices.into_values().collect();
     for device in &mut devices {
@@ -353,4 +329,38 @@ fn devices(
         });
     }
     devices
+}
+
+/// The device that a path names.
+fn device_of(
+    found: &Found,
+    root: &Root<'_>,
+    layout: Option<&Layout>,
+    known: &BTreeSet<(usize, String)>,
+) -> Option<String> {
+    if let Some(layout) = layout {
+        return layout.device(&found.inside);
+    }
+    let is_known = |name: &str| known.contains(&(found.root, name.to_uppercase()));
+    // What is above a file that was given names its device as it does a folder's.
+    let inside = if root.is_file { root.own_name(&found.inside) } else { &found.inside };
+    layout::guess(inside, &is_known)
+}
+
+/// The host names that lie in the folders given, not in a device's folder there.
+fn hosts(
+    named: &[(Option<String>, Found, Log)],
+    roots: &[Root<'_>],
+    formats: &Formats,
+) -> BTreeMap<usize, BTreeSet<String>> {
+    let mut hosts: BTreeMap<usize, BTreeSet<String>> = BTreeMap::new();
+    for (name, found, log) in named {
+        let format = &formats.formats[log.format];
+        let facts = format.kind == SourceKind::DeviceFacts;
+        if name.is_none() && facts && !roots[found.root].is_file {
+            let host = host_name(&found.file, found.member.as_ref(), format);
+            hosts.entry(found.root).or_default().extend(host);
+        }
+    }
+    hosts
 }
