@@ -100,6 +100,7 @@ impl Listing {
     fn take_headers<R: Read + Seek>(&mut self, archive: &mut R) {
         let length = archive.seek(SeekFrom::End(0)).unwrap_or(0);
         let mut at = Some(0);
+        let mut lost = "";
         while let Some(start) = at {
             if self.members.len() >= MOST_MEMBERS {
                 self.too_many();
@@ -107,6 +108,9 @@ impl Listing {
             }
             let Ok(Some(header)) = Header::read(archive, start, length) else { break };
             at = header.next;
+            if at.is_none() {
+                lost = "; what follows the last of them can't be found";
+            }
             if !header.name.ends_with(['/', '\\']) {
                 self.take(&header.name, header.entry);
             }
@@ -116,7 +120,7 @@ impl Listing {
             "no zip archive, or cut before its first member".to_owned()
         } else {
             format!(
-                "partly read: cut or damaged, its directory can't be read; members found by their own headers: {found}"
+                "partly read: cut or damaged, its directory can't be read; members found by their own headers: {found}{lost}"
             )
         });
     }
