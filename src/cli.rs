@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
 use crate::clock::{Bound, read_bound};
+use crate::layout::{Layout, read_layout};
 
 /// What the exit status means.
 const STATUS: &str = "Exit status: 0 a report was made; 1 it was made and the condition of --fail-on holds; \
@@ -34,12 +35,18 @@ pub enum Command {
 /// What is read, for every command.
 #[derive(Debug, Args)]
 pub struct InputArgs {
-    /// Folders of devices' logs (a share, a night, one device), or log files
+    /// Folders of devices' logs (a share, a night, one device), log files, .zip and .gz archives of
+    /// them; - for a list of paths on standard input, one a line
     #[arg(value_name = "PATH", required = true)]
     pub paths: Vec<PathBuf>,
     /// Only devices of this name; * stands for anything, case is ignored; can be repeated
     #[arg(long, value_name = "NAME")]
     pub device: Vec<String>,
+    /// Where in a path below PATH the device's name stands, in the place of a guess:
+    /// '{night}/{device}/**'. {device}, {site}, {night} and * are one folder (or archive) each, **
+    /// is all that is below
+    #[arg(long, value_name = "PATTERN", value_parser = read_layout)]
+    pub layout: Option<Layout>,
     /// Write to this file, not to standard output
     #[arg(short, long, value_name = "FILE")]
     pub output: Option<PathBuf>,

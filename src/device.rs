@@ -278,7 +278,7 @@ fn quote(logs: &DeviceLogs, proof: &Proof) -> Evidence {
     let entry = logs.entry(proof.entry);
     Evidence {
         path: logs.source(proof.entry).path.clone(),
-        member: None,
+        member: logs.source(proof.entry).member.clone(),
         line: entry.quote.line,
         offset: entry.quote.offset,
         length: entry.quote.length,

@@ -57,8 +57,10 @@ pub struct Entry {
 /// One log, read.
 #[derive(Debug, Clone)]
 pub struct SourceLog {
-    /// As shown.
+    /// The file that it lies in, as shown.
     pub path: String,
+    /// Its name in that file, if the file is an archive.
+    pub member: Option<String>,
     /// Whose traces its lines are.
     pub kind: SourceKind,
     /// The task id in the file's name.
@@ -90,10 +92,11 @@ pub fn read_device(device: &Device, formats: &Formats, progress: &dyn Fn(u64)) -
     let mut dates = DateOrders::new(device, formats);
     let mut buffer = Vec::new();
     let mut room = MOST_TEXT;
-    for source in &device.sources {
+    for (at, source) in device.sources.iter().enumerate() {
         let format = &formats.formats[source.format];
         let mut keeper = Keeper::new(format, room);
         let read = read_source(source, format, &mut dates, &mut buffer, &mut keeper, progress);
+        source.release(device.sources.get(at + 1));
         let skipped = |reason: String| Skipped { path: source.shown.clone(), reason };
         let end = match read {
             Ok(end) => end,
@@ -113,7 +116,8 @@ pub fn read_device(device: &Device, formats: &Formats, progress: &dyn Fn(u64)) -
             logs.skipped.push(skipped(reason));
         }
         logs.sources.push(SourceLog {
-            path: source.shown.clone(),
+            path: source.path().to_owned(),
+            member: source.member.as_ref().map(|member| member.name.clone()),
             kind: format.kind,
             task: source.task.clone(),
             entries: keeper.entries,
@@ -121,6 +125,7 @@ pub fn read_device(device: &Device, formats: &Formats, progress: &dyn Fn(u64)) -
             bytes: end.bytes,
         });
     }
+    device.release();
     logs.warnings = dates.warnings;
     logs
 }
@@ -169,7 +174,7 @@ impl<'d> DateOrders<'d> {
         let (device, formats) = (self.device, self.formats);
         let known = *self.known.get_or_insert_with(|| {
             let mut other_days = BTreeSet::new();
-            for other in device.sources.iter().filter(|other| other.file != source.file) {
+            for other in device.sources.iter().filter(|other| other.shown != source.shown) {
                 let format = &formats.formats[other.format];
                 let Ok(open) = OpenSource::open(other, format, Vec::new()) else { continue };
                 match open.date_order() {

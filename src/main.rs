@@ -1,6 +1,8 @@
 //! provtrace: finds the provisioning steps that failed because a scan or a policy task held
 //! sdclient, and proves each with lines.
 
+mod archive;
+mod bundle;
 mod cli;
 mod clock;
 mod contract;
@@ -10,11 +12,15 @@ mod device;
 mod discover;
 mod holder;
 mod ingest;
+mod layout;
 mod lifetime;
 mod output;
+mod paths;
+mod place;
 mod progress;
 mod provision;
 mod rank;
+mod recognise;
 mod report;
 mod run;
 mod scan;
@@ -147,6 +153,7 @@ fn events(args: &EventsArgs) -> Result<u8, Failure> {
             let reason = read.map_or_else(Some, |end| end.stopped);
             skipped.extend(reason.map(|reason| Skipped { path: source.shown.clone(), reason }));
         }
+        device.release();
     }
     finish(&args.input, &share, out, &skipped, read_any)
 }
@@ -196,7 +203,9 @@ fn request(tasks: Option<&Path>, window: Window) -> Result<Request, Failure> {
 
 /// The devices that are asked for.
 fn find(input: &InputArgs, request: &Request) -> Result<Share, Failure> {
-    let mut share = discover(&input.paths, &request.formats).map_err(Failure::Asked)?;
+    let paths = paths::given(&input.paths, io::stdin().lock()).map_err(Failure::Asked)?;
+    let mut share =
+        discover(&paths, input.layout.as_ref(), &request.formats).map_err(Failure::Asked)?;
     if share.devices.is_empty() {
         tell_skipped(&share.skipped);
         return Err(nothing_readable(&share, share.skipped.len()));

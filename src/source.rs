@@ -1,7 +1,6 @@
 //! One source → decoded text → lines, streaming in blocks of bounded size.
 
 use std::collections::BTreeSet;
-use std::fs::File;
 use std::io::Read;
 
 use memchr::{memchr, memrchr};
@@ -13,6 +12,7 @@ use provtrace_parsers::stamp::{DateOrder, date_order, has_slash_dates};
 use provtrace_parsers::text::{self, TextEncoding};
 
 use crate::discover::{Source, plain};
+use crate::place;
 
 /// Bytes read at a time, and the longest line that is read whole.
 const BLOCK: usize = 1 << 20;
@@ -72,7 +72,7 @@ pub struct ReadEnd {
 
 /// A source that is open, its first block read.
 pub struct OpenSource<'f> {
-    file: File,
+    file: Box<dyn Read>,
     format: &'f Format,
     task: Option<String>,
     buffer: Vec<u8>,
@@ -92,7 +92,8 @@ impl<'f> OpenSource<'f> {
         format: &'f Format,
         mut buffer: Vec<u8>,
     ) -> Result<OpenSource<'f>, String> {
-        let file = File::open(&source.file).map_err(|error| plain(&error))?;
+        let file =
+            place::open(&source.file, source.member.as_ref()).map_err(|error| plain(&error))?;
         buffer.resize(BLOCK, 0);
         let mut open = OpenSource {
             file,
@@ -184,8 +185,11 @@ impl<'f> OpenSource<'f> {
                 }
                 Err(error) if error.kind() == std::io::ErrorKind::Interrupted => {}
                 Err(error) => {
-                    let reason = format!("partly read: {} at byte {}", plain(&error), self.bytes);
-                    self.failed = Some(reason);
+                    let reason = plain(&error);
+                    self.failed = Some(match self.bytes {
+                        0 => reason,
+                        bytes => format!("partly read: {reason} at byte {bytes}"),
+                    });
                     self.at_end = true;
                 }
             }
