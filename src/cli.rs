@@ -3,8 +3,10 @@
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
+use provtrace_parsers::text::{CodePage, read_code_page};
 
 use crate::clock::{Bound, read_bound};
+use crate::zones::{ZoneRule, read_rule};
 
 /// Finds the provisioning steps that failed because "a task is already running", who held
 /// them, and which templates and steps suffer most. Every finding is proven with lines.
@@ -43,6 +45,13 @@ pub struct InputArgs {
     /// Only steps that began before this time
     #[arg(long, value_name = "TIME", value_parser = read_bound)]
     pub until: Option<Bound>,
+    /// Time zone of all devices, or of those whose name fits; goes before SystemInfo.log. An
+    /// IANA name or an offset: Europe/Paris, TYO-*=Asia/Tokyo, +01:00; can be repeated
+    #[arg(long, value_name = "[NAME=]ZONE", value_parser = read_rule, allow_hyphen_values = true)]
+    pub tz: Vec<ZoneRule>,
+    /// Code page of lines that are not UTF-8: windows-1251, shift_jis … [default: windows-1252]
+    #[arg(long, value_name = "NAME", value_parser = read_code_page)]
+    pub codepage: Option<CodePage>,
     /// Mapping from the core: CSV with the columns task_id,template[,step]
     #[arg(long, value_name = "FILE")]
     pub tasks: Option<PathBuf>,

@@ -10,6 +10,7 @@ mod device;
 mod discover;
 mod ingest;
 mod lifetime;
+mod pattern;
 mod progress;
 mod provision;
 mod rank;
@@ -22,6 +23,7 @@ mod summary;
 mod tasks;
 mod timeline;
 mod trace;
+mod zones;
 
 use std::fs::File;
 use std::io::{self, BufWriter, IsTerminal, Write};
@@ -160,12 +162,16 @@ fn timeline(args: &TimelineArgs) -> Result<u8, Failure> {
 }
 
 fn request(input: &InputArgs) -> Result<Request, Failure> {
-    let formats = Formats::builtin().map_err(|error| Failure::Asked(error.to_string()))?;
+    let mut formats = Formats::builtin().map_err(|error| Failure::Asked(error.to_string()))?;
+    formats.read_with(input.codepage.unwrap_or_default());
     let tasks = match &input.tasks {
-        Some(path) => Tasks::read(path).map_err(Failure::Asked)?,
+        Some(path) => {
+            Tasks::read(path, input.codepage.unwrap_or_default()).map_err(Failure::Asked)?
+        }
         None => Tasks::default(),
     };
-    Ok(Request { formats, tasks, window: Window { since: input.since, until: input.until } })
+    let window = Window { since: input.since, until: input.until };
+    Ok(Request { formats, tasks, zones: input.tz.clone(), window })
 }
 
 /// The devices that are asked for.
@@ -178,7 +184,7 @@ fn find(input: &InputArgs, request: &Request) -> Result<Share, Failure> {
         let all = share.devices.len();
         share
             .devices
-            .retain(|device| input.device.iter().any(|name| matches_name(name, &device.name)));
+            .retain(|device| input.device.iter().any(|name| pattern::fits(name, &device.name)));
         if share.devices.is_empty() {
             let names = input.device.join(", ");
             return Err(Failure::Asked(format!(
@@ -187,26 +193,6 @@ fn find(input: &InputArgs, request: &Request) -> Result<Share, Failure> {
         }
     }
     Ok(share)
-}
-
-/// Whether a name fits a pattern in which `*` stands for anything; the last part of a name
-/// such as `site/PAR-1` is enough.
-fn matches_name(pattern: &str, name: &str) -> bool {
-    let (pattern, name) = (pattern.to_lowercase(), name.to_lowercase());
-    let fits = |name: &str| {
-        let mut parts = pattern.split('*');
-        let Some(mut rest) = parts.next().and_then(|first| name.strip_prefix(first)) else {
-            return false;
-        };
-        let mut last = None;
-        for part in parts {
-            let Some(at) = rest.find(part) else { return false };
-            last = Some(part);
-            rest = &rest[at + part.len()..];
-        }
-        rest.is_empty() || last.is_some_and(|part| part.is_empty() || name.ends_with(part))
-    };
-    fits(&name) || name.rsplit('/').next().is_some_and(fits)
 }
 
 fn nothing_readable(share: &Share) -> Failure {

@@ -3,6 +3,8 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
+use provtrace_parsers::text::{self, CodePage};
+
 use crate::discover::{plain, slashed};
 
 /// What the core knows of a task.
@@ -22,14 +24,14 @@ pub struct Tasks {
 
 impl Tasks {
     /// Reads a CSV file with the header `task_id,template[,step]`, separated by comma,
-    /// semicolon or tab.
+    /// semicolon or tab; `page` is the code page if it is not UTF-8.
     ///
     /// # Errors
     /// What is wrong, with path and line.
-    pub fn read(path: &Path) -> Result<Tasks, String> {
+    pub fn read(path: &Path, page: CodePage) -> Result<Tasks, String> {
         let shown = slashed(path);
         let bytes = std::fs::read(path).map_err(|error| format!("{shown}: {}", plain(&error)))?;
-        let text = provtrace_parsers::text::decode(&bytes);
+        let text = text::decode(&bytes, page);
         // The reader counts a line end of two bytes late; its line numbers are for people.
         let text = text.trim_start_matches('\u{feff}').replace("\r\n", "\n");
         let header = text.lines().next().unwrap_or_default();
