@@ -3,9 +3,11 @@
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
+use provtrace_parsers::text::{CodePage, read_code_page};
 
 use crate::clock::{Bound, read_bound};
 use crate::layout::{Layout, read_layout};
+use crate::zones::{ZoneRule, read_rule};
 
 /// What the exit status means.
 const STATUS: &str = "Exit status: 0 a report was made; 1 it was made and the condition of --fail-on holds; \
@@ -47,6 +49,13 @@ pub struct InputArgs {
     /// is all that is below
     #[arg(long, value_name = "PATTERN", value_parser = read_layout)]
     pub layout: Option<Layout>,
+    /// Time zone of all devices, or of those whose name fits; goes before SystemInfo.log. An
+    /// IANA name or an offset: Europe/Paris, TYO-*=Asia/Tokyo, +01:00; can be repeated
+    #[arg(long, value_name = "[NAME=]ZONE", value_parser = read_rule, allow_hyphen_values = true)]
+    pub tz: Vec<ZoneRule>,
+    /// Code page of lines that are not UTF-8: windows-1251, shift_jis … [default: windows-1252]
+    #[arg(long, value_name = "NAME", value_parser = read_code_page)]
+    pub codepage: Option<CodePage>,
     /// Write to this file, not to standard output
     #[arg(short, long, value_name = "FILE")]
     pub output: Option<PathBuf>,

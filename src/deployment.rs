@@ -216,6 +216,11 @@ impl Draft<'_> {
         let cut_at = last_child.filter(|child| child.exit.is_none()).map(|child| child.at);
         let parented: BTreeSet<&Option<String>> =
             provisioning.children.iter().map(|child| &child.task).collect();
+        let is_mapped = |lifetime: &Lifetime| {
+            lifetime.task.as_deref().is_some_and(|task| tasks.get(task).is_some())
+        };
+        // A mapping that knows tasks of this device knows those of all its templates.
+        let mapping_decides = self.lifetimes.iter().any(is_mapped);
         for at in 0..self.lifetimes.len() {
             let lifetime = &self.lifetimes[at];
             let candidate = lifetime.program == Program::Sdclient
@@ -225,12 +230,11 @@ impl Draft<'_> {
                 continue;
             }
             let has_parent = parented.contains(&lifetime.task);
-            let mapped = lifetime.task.as_deref().is_some_and(|task| tasks.get(task).is_some());
             let unparented =
                 last_child.is_none() || cut_at.is_some_and(|cut| lifetime.start.at > cut);
-            if (mapped && !has_parent)
-                || (unparented && lifetime.launched_by != LaunchedBy::PolicySync)
-            {
+            let guessed =
+                unparented && !mapping_decides && lifetime.launched_by != LaunchedBy::PolicySync;
+            if guessed || (is_mapped(lifetime) && (unparented || !has_parent)) {
                 self.add_step(at, None);
             }
         }

@@ -17,6 +17,7 @@ use crate::lifetime::Lifetime;
 use crate::run::TemplateSource;
 use crate::tasks::Tasks;
 use crate::timeline::{self, Timeline};
+use crate::zones::ZoneRule;
 
 /// What an analysis is asked for beyond its paths.
 #[derive(Debug)]
@@ -25,6 +26,8 @@ pub struct Request {
     pub formats: Formats,
     /// The mapping of tasks.
     pub tasks: Tasks,
+    /// Zones that a person gave.
+    pub zones: Vec<ZoneRule>,
     /// Steps outside are left out; processes outside still count as holders.
     pub window: Window,
 }
@@ -104,7 +107,7 @@ pub struct Story {
 /// Reads a device and tells its story.
 pub fn tell(device: &Device, request: &Request, progress: &dyn Fn(u64)) -> Story {
     let logs = read_device(device, &request.formats, progress);
-    let clock = Clock::of_device(&logs);
+    let clock = Clock::of_device(&logs, &request.zones);
     let timeline = timeline::build(&logs, &request.formats, &request.tasks);
     let mut findings = correlate::correlate(&timeline, &logs, &request.formats.codes);
     let inside = |step: usize| clock.is_in(timeline.steps[step].at, &request.window);

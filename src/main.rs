@@ -16,6 +16,7 @@ mod layout;
 mod lifetime;
 mod output;
 mod paths;
+mod pattern;
 mod place;
 mod progress;
 mod provision;
@@ -32,6 +33,7 @@ mod summary;
 mod tasks;
 mod timeline;
 mod trace;
+mod zones;
 
 use std::io;
 use std::path::Path;
@@ -103,7 +105,11 @@ impl From<io::Error> for Failure {
 
 /// `analyze`: the stages, one call each.
 fn analyze(args: &AnalyzeArgs) -> Result<u8, Failure> {
-    let request = request(args.tasks.as_deref(), Window { since: args.since, until: args.until })?;
+    let request = request(
+        &args.input,
+        args.tasks.as_deref(),
+        Window { since: args.since, until: args.until },
+    )?;
     let share = find(&args.input, &request)?;
     let progress = Progress::new(&share, args.no_progress);
     let devices = in_parallel(args.threads, || {
@@ -132,7 +138,7 @@ fn analyze(args: &AnalyzeArgs) -> Result<u8, Failure> {
 
 /// `events`: one source after the other, in order.
 fn events(args: &EventsArgs) -> Result<u8, Failure> {
-    let request = request(None, Window::default())?;
+    let request = request(&args.input, None, Window::default())?;
     let share = find(&args.input, &request)?;
     let mut out = output(&args.input, &share)?;
     let mut skipped = share.skipped.clone();
@@ -160,7 +166,7 @@ fn events(args: &EventsArgs) -> Result<u8, Failure> {
 
 /// `timeline`: one picture a device.
 fn timeline(args: &TimelineArgs) -> Result<u8, Failure> {
-    let request = request(args.tasks.as_deref(), Window::default())?;
+    let request = request(&args.input, args.tasks.as_deref(), Window::default())?;
     let share = find(&args.input, &request)?;
     let mut out = output(&args.input, &share)?;
     let mut skipped = share.skipped.clone();
@@ -190,15 +196,18 @@ fn finish(
     Ok(status(input, skipped, 0))
 }
 
-fn request(tasks: Option<&Path>, window: Window) -> Result<Request, Failure> {
-    let formats = Formats::builtin().map_err(|error| Failure::Asked(error.to_string()))?;
-    let tasks = tasks.map(Tasks::read).transpose().map_err(Failure::Asked)?;
+fn request(input: &InputArgs, tasks: Option<&Path>, window: Window) -> Result<Request, Failure> {
+    let page = input.codepage.unwrap_or_default();
+    let mut formats = Formats::builtin().map_err(|error| Failure::Asked(error.to_string()))?;
+    formats.read_with(page);
+    let tasks = tasks.map(|path| Tasks::read(path, page)).transpose().map_err(Failure::Asked)?;
     if window.is_empty() {
         return Err(Failure::Asked(
             "--since is not before --until: no step can begin in it".to_owned(),
         ));
     }
-    Ok(Request { formats, tasks: tasks.unwrap_or_default(), window })
+    let zones = input.tz.clone();
+    Ok(Request { formats, tasks: tasks.unwrap_or_default(), zones, window })
 }
 
 /// The devices that are asked for.
@@ -214,7 +223,7 @@ fn find(input: &InputArgs, request: &Request) -> Result<Share, Failure> {
         return Ok(share);
     }
     let all: Vec<String> = share.devices.iter().map(|device| device.name.clone()).collect();
-    let is_asked = |name: &str| input.device.iter().any(|pattern| matches_name(pattern, name));
+    let is_asked = |name: &str| input.device.iter().any(|pattern| pattern::fits(pattern, name));
     share.devices.retain(|device| is_asked(&device.name));
     // What lies in the folder of another device is not asked for either.
     let of_asked = |path: &str| path.split('/').any(is_asked);
@@ -227,26 +236,6 @@ fn find(input: &InputArgs, request: &Request) -> Result<Share, Failure> {
         return Err(Failure::Asked(format!("no device is named {names}; there are {some}{more}")));
     }
     Ok(share)
-}
-
-/// Whether a name fits a pattern in which `*` stands for anything; the last part of a name
-/// such as `site/PAR-1` is enough.
-fn matches_name(pattern: &str, name: &str) -> bool {
-    let (pattern, name) = (pattern.to_lowercase(), name.to_lowercase());
-    let fits = |name: &str| {
-        let mut parts = pattern.split('*');
-        let Some(mut rest) = parts.next().and_then(|first| name.strip_prefix(first)) else {
-            return false;
-        };
-        let mut last = None;
-        for part in parts {
-            let Some(at) = rest.find(part) else { return false };
-            last = Some(part);
-            rest = &rest[at + part.len()..];
-        }
-        rest.is_empty() || last.is_some_and(|part| part.is_empty() || name.ends_with(part))
-    };
-    fits(&name) || name.rsplit('/').next().is_some_and(fits)
 }
 
 fn nothing_readable(share: &Share, unread: usize) -> Failure {

@@ -9,7 +9,7 @@ use provtrace_parsers::event::Event;
 use provtrace_parsers::format::{Format, XmlToml};
 use provtrace_parsers::policy_status;
 use provtrace_parsers::stamp::{DateOrder, date_order, has_slash_dates};
-use provtrace_parsers::text::{self, TextEncoding};
+use provtrace_parsers::text::{self, CodePage, TextEncoding};
 
 use crate::discover::{Source, plain};
 use crate::place;
@@ -26,6 +26,7 @@ pub struct Block<'t> {
     utf16: Option<Cursor>,
     /// Raw bytes before the decoded text: the byte-order mark.
     mark: u64,
+    page: CodePage,
 }
 
 /// A place in a transcoded block that is known in both counts; it only moves forward.
@@ -40,12 +41,12 @@ impl Block<'_> {
     pub fn quote(&mut self, offset: u64, length: usize) -> (u64, u64, Box<str>) {
         let start = usize::try_from(offset - self.base).unwrap_or(usize::MAX);
         let line = self.text.get(start..start + length).unwrap_or_default();
-        let text = text::decode(line);
+        let text = text::decode(line, self.page);
         let Some(cursor) = &mut self.utf16 else {
             return (self.mark + offset, length as u64, text.into());
         };
         let between = self.text.get(cursor.decoded..start).unwrap_or_default();
-        cursor.raw += text::utf16_length(&text::decode(between));
+        cursor.raw += text::utf16_length(&text::decode(between, self.page));
         cursor.decoded = start;
         (cursor.raw, text::utf16_length(&text), text.into())
     }
@@ -289,7 +290,7 @@ impl<'f> OpenSource<'f> {
         let (encoding, mark) = text::sniff(raw);
         let mut decoded = String::new();
         if encoding == TextEncoding::Bytes {
-            decoded.push_str(&text::decode(&raw[mark..]));
+            decoded.push_str(&text::decode(&raw[mark..], self.format.code_page));
         } else {
             text::transcode_utf16(&raw[mark..], encoding, &mut decoded);
         }
@@ -303,7 +304,13 @@ impl<'f> OpenSource<'f> {
         let known = state.is_some();
         let cursor = Cursor { decoded: 0, raw: mark as u64 };
         let utf16 = (encoding != TextEncoding::Bytes).then_some(cursor);
-        let mut block = Block { text: decoded.as_bytes(), base: 0, utf16, mark: mark as u64 };
+        let mut block = Block {
+            text: decoded.as_bytes(),
+            base: 0,
+            utf16,
+            mark: mark as u64,
+            page: self.format.code_page,
+        };
         let told_by = decoded.lines().position(|line| line.contains(&xml.code)).unwrap_or(0);
         let mut counts = LineCounts::default();
         let mut offset = 0;
@@ -346,7 +353,7 @@ fn give_block(
     mark: u64,
     sink: &mut impl Sink,
 ) -> usize {
-    let mut block = Block { text, base, utf16, mark };
+    let mut block = Block { text, base, utf16, mark, page: reader.code_page() };
     let used = reader.block(text, end, &mut |line| sink.line(line, &mut block));
     sink.end_block(&mut block);
     used

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
-use provtrace_parsers::text::{self, TextEncoding};
+use provtrace_parsers::text::{self, CodePage, TextEncoding};
 
 use crate::discover::{plain, slashed};
 
@@ -24,17 +24,17 @@ pub struct Tasks {
 
 impl Tasks {
     /// Reads a CSV file with the header `task_id,template[,step]`, separated by comma,
-    /// semicolon or tab.
+    /// semicolon or tab; `page` is the code page if it is not UTF-8.
     ///
     /// # Errors
     /// What is wrong, with path and line.
-    pub fn read(path: &Path) -> Result<Tasks, String> {
+    pub fn read(path: &Path, page: CodePage) -> Result<Tasks, String> {
         let shown = slashed(path);
         let bytes = std::fs::read(path).map_err(|error| format!("{shown}: {}", plain(&error)))?;
         let (encoding, mark) = text::sniff(&bytes);
         let mut decoded = String::new();
         if encoding == TextEncoding::Bytes {
-            decoded.push_str(&text::decode(&bytes[mark..]));
+            decoded.push_str(&text::decode(&bytes[mark..], page));
         } else {
             text::transcode_utf16(&bytes[mark..], encoding, &mut decoded);
         }

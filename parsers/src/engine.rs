@@ -9,7 +9,7 @@ use crate::event::Event;
 use crate::format::{Format, Others};
 use crate::rule::Meaning;
 use crate::stamp::{DateOrder, Stamp, StampReader};
-use crate::text;
+use crate::text::{self, CodePage};
 
 /// What became of a line.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -126,6 +126,11 @@ impl<'f> Reader<'f> {
         self.counts
     }
 
+    /// What lines are that are not UTF-8.
+    pub fn code_page(&self) -> CodePage {
+        self.format.code_page
+    }
+
     /// How many stamps were parsed, not taken from the line before.
     pub fn stamps_parsed(&self) -> u64 {
         self.stamps.parsed
@@ -231,7 +236,7 @@ impl<'f> Reader<'f> {
         }
         let may_have_event = own.is_some() || self.format.unstamped;
         let (outcome, event, rule) = if let Some(rule) = self.named_next.take() {
-            let name = text::decode(&raw[message_at..]).trim().to_owned();
+            let name = text::decode(&raw[message_at..], self.format.code_page).trim().to_owned();
             (Outcome::Event, Some(Event::ActionBegins { name }), Some(rule))
         } else if rules != 0 && may_have_event {
             self.try_rules(&raw[message_at..], rules)
@@ -264,7 +269,7 @@ impl<'f> Reader<'f> {
         message: &[u8],
         mut rules: u128,
     ) -> (Outcome, Option<Event>, Option<usize>) {
-        let message = text::decode(message);
+        let message = text::decode(message, self.format.code_page);
         while rules != 0 {
             let at = rules.trailing_zeros() as usize;
             rules &= rules - 1;
