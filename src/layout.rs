@@ -100,7 +100,7 @@ pub fn guess(inside: &str, is_known: &dyn Fn(&str) -> bool) -> Option<String> {
         return of_folders(&parts[..parts.len() - 1]);
     };
     let folder = of_folders(&parts[..last]);
-    let in_agents_folder = folder.is_some() && parts[..last].iter().any(|part| is_inner(part));
+    let in_agents_folder = folder.is_some() && parts[..last].iter().any(|part| is_agents_own(part));
     if in_agents_folder {
         return folder;
     }
@@ -115,7 +115,7 @@ pub fn guess(inside: &str, is_known: &dyn Fn(&str) -> bool) -> Option<String> {
 
 /// Whether a path goes through a folder that agents or collectors make.
 pub fn is_agents(inside: &str) -> bool {
-    inside.rsplit('/').skip(1).any(is_inner)
+    inside.rsplit('/').skip(1).any(is_agents_own)
 }
 
 /// The folders above the agent's, without nights and archives.
@@ -127,8 +127,9 @@ fn of_folders(folders: &[&str]) -> Option<String> {
     }
     // Folders of the agent can hold unknown sub-folders (copies): cut at the first one that is
     // surely the agent's. `Log` or `Data` may as well stand above the devices.
-    let agent = |folder: &str| AGENT_FOLDERS.contains(&folder.to_lowercase().as_str());
-    if let Some(first) = folders.iter().position(|folder| agent(folder)).filter(|at| *at > 0) {
+    if let Some(first) =
+        folders.iter().position(|folder| is_agents_own(folder)).filter(|at| *at > 0)
+    {
         folders.truncate(first);
     }
     let in_agent = folders.len() < depth && folders.len() > 1;
@@ -142,6 +143,10 @@ fn of_folders(folders: &[&str]) -> Option<String> {
 /// The device that the folders in an archive name. What stands below the agent's folders
 /// names one only if there are such folders again below it.
 fn own_folder(folders: &[&str]) -> Option<String> {
+    let folders = match folders {
+        [drive, next, ..] if is_drive(drive) && is_agents_own(next) => &folders[1..],
+        folders => folders,
+    };
     let leading = folders.iter().take_while(|folder| is_inner(folder)).count();
     let rest = &folders[leading..];
     let script = folders.first().is_some_and(|first| first.eq_ignore_ascii_case("ps1_log_script"));
@@ -262,6 +267,17 @@ impl Layout {
     }
 }
 
+/// A drive of the device, as a collector names it: `C`, `C$`.
+fn is_drive(folder: &str) -> bool {
+    let letter = folder.strip_suffix('$').unwrap_or(folder);
+    letter.len() == 1 && letter.bytes().all(|b| b.is_ascii_alphabetic())
+}
+
+/// Whether an agent or its collector made a folder of this name, and nobody else.
+fn is_agents_own(folder: &str) -> bool {
+    AGENT_FOLDERS.contains(&folder.to_lowercase().as_str())
+}
+
 fn is_inner(folder: &str) -> bool {
     let lower = folder.to_lowercase();
     INNER_FOLDERS.contains(&lower.as_str())
@@ -292,12 +308,6 @@ fn is_date(folder: &str) -> bool {
         }
         _other => false,
     }
-}
-
-/// A drive of the device, as a collector names it: `C`, `C$`.
-fn is_drive(folder: &str) -> bool {
-    let letter = folder.strip_suffix('$').unwrap_or(folder);
-    letter.len() == 1 && letter.bytes().all(|b| b.is_ascii_alphabetic())
 }
 
 #[cfg(test)]
@@ -337,6 +347,7 @@ mod tests {
             ("week.zip!/All_Zipped_Logs_PAR-2_03252025.zip!/Log/x.log", "PAR-2"),
             ("PAR-1.zip!/PS1_Log_Script/Log/vulscan.log", "PAR-1"),
             ("site/PAR-1.zip!/Log/copy/vulscan.log", "site/PAR-1"),
+            ("PAR-1.zip!/C/ProgramData/LANDesk/Log/vulscan.log", "PAR-1"),
             ("week.zip!/PAR-1/Log/vulscan.log", "PAR-1"),
             ("week.zip!/logs/PAR-1/Log/vulscan.log", "PAR-1"),
             ("site/week.zip!/PAR-1/Log/vulscan.log", "site/PAR-1"),

@@ -66,20 +66,29 @@ fn list(mut input: impl BufRead, paths: &mut Vec<Given>) -> Result<(), String> {
     Ok(())
 }
 
-/// A path as it is shown: with `/` on every system, and without the prefix that Windows puts
-/// before long ones. What is no text in a name is shown as its bytes: two names stay two.
+/// A path as it is shown: with `/` on every system. What is no text in a name is shown as its
+/// bytes, so that two names stay two; what Windows puts before long paths is not shown.
 pub fn slashed(path: &Path) -> String {
-    let bytes = path.as_os_str().as_encoded_bytes();
-    let shown = bytes.utf8_chunks().fold(String::new(), |mut shown, chunk| {
-        shown.push_str(chunk.valid());
-        shown.extend(chunk.invalid().iter().map(|byte| format!("%{byte:02X}")));
-        shown
-    });
-    let shown = shown.replace('\\', "/");
-    if let Some(host) = shown.strip_prefix("//?/UNC/") {
-        return format!("//{host}");
+    let text = match path.to_str() {
+        Some(text) => text.to_owned(),
+        None => path.as_os_str().as_encoded_bytes().utf8_chunks().fold(
+            String::new(),
+            |mut text, chunk| {
+                text.push_str(chunk.valid());
+                text.extend(chunk.invalid().iter().map(|byte| format!("%{byte:02X}")));
+                text
+            },
+        ),
+    };
+    if std::path::MAIN_SEPARATOR == '\\' { without_prefix(&text.replace('\\', "/")) } else { text }
+}
+
+/// `//host/share` of `//?/UNC/host/share`, `C:/logs` of `//?/C:/logs`.
+fn without_prefix(path: &str) -> String {
+    match path.strip_prefix("//?/UNC/") {
+        Some(host) => format!("//{host}"),
+        None => path.strip_prefix("//?/").unwrap_or(path).to_owned(),
     }
-    shown.strip_prefix("//?/").map_or_else(|| shown.clone(), str::to_owned)
 }
 
 /// An i/o error in plain words, without the number of the system call.
@@ -117,12 +126,12 @@ mod tests {
     #[test]
     fn the_prefix_of_long_paths_is_not_shown() {
         for (path, shown) in [
-            (r"\\?\C:\logs\PAR-1", "C:/logs/PAR-1"),
-            (r"\\?\UNC\host\share", "//host/share"),
-            (r"\\host\share", "//host/share"),
+            ("//?/C:/logs/PAR-1", "C:/logs/PAR-1"),
+            ("//?/UNC/host/share", "//host/share"),
+            ("//host/share", "//host/share"),
             ("logs/PAR-1", "logs/PAR-1"),
         ] {
-            assert_eq!(slashed(Path::new(path)), shown);
+            assert_eq!(without_prefix(path), shown);
         }
     }
 }

@@ -200,7 +200,9 @@ fn incidents(incidents: &[Incident], with_evidence: bool, out: &mut dyn Write) -
         )?;
         for evidence in incident.evidence.iter().filter(|_| with_evidence) {
             let (path, text) = (harmless(&evidence.path), harmless(&evidence.text));
-            writeln!(out, "      {path}:{}: {text}", evidence.line)?;
+            let member = evidence.member.as_ref().map(|member| format!("!/{}", harmless(member)));
+            let member = member.unwrap_or_default();
+            writeln!(out, "      {path}{member}:{}: {text}", evidence.line)?;
         }
     }
     Ok(())
