@@ -120,7 +120,9 @@ fn read_family(logs: &DeviceLogs, places: &[EntryRef], formats: &Formats, read: 
                 }
                 None => read.unpaired += 1,
             }
-        } else if let Event::ActionBegins { name } = &entry.event {
+        } else if let Event::ActionBegins { name } = &entry.event
+            && !name.is_empty()
+        {
             let installs_agent = formats.agent_install.is_match(name);
             let (name, results) = (name.clone(), Vec::new());
             read.actions.push(Action { name, at: stamp, installs_agent, results });
