@@ -3,13 +3,20 @@
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
+use provtrace_parsers::text::{CodePage, read_code_page};
 
 use crate::clock::{Bound, read_bound};
+use crate::layout::{Layout, read_layout};
+use crate::zones::{ZoneRule, read_rule};
+
+/// What the exit status means.
+const STATUS: &str = "Exit status: 0 a report was made; 1 it was made and the condition of --fail-on holds; \
+                      2 no report could be made, or --strict and a file could not be read.";
 
 /// Finds the provisioning steps that failed because "a task is already running", who held
 /// them, and which templates and steps suffer most. Every finding is proven with lines.
 #[derive(Debug, Parser)]
-#[command(name = "provtrace", version, about, max_term_width = 100)]
+#[command(name = "provtrace", version, about, max_term_width = 100, after_help = STATUS)]
 pub struct Cli {
     /// What to do.
     #[command(subcommand)]
@@ -23,38 +30,35 @@ pub enum Command {
     Analyze(AnalyzeArgs),
     /// Print what was read, record by record, as it was read
     Events(EventsArgs),
-    /// Print the lifetimes of one device's processes as swim-lanes
+    /// Print the lifetimes of each device's processes as swim-lanes (--device for one)
     Timeline(TimelineArgs),
 }
 
 /// What is read, for every command.
 #[derive(Debug, Args)]
 pub struct InputArgs {
-    /// Folders of devices' logs (a share, a night, one device), or log files
+    /// Folders of devices' logs (a share, a night, one device), log files, .zip and .gz archives of
+    /// them; - for a list of paths on standard input, one a line
     #[arg(value_name = "PATH", required = true)]
     pub paths: Vec<PathBuf>,
     /// Only devices of this name; * stands for anything, case is ignored; can be repeated
     #[arg(long, value_name = "NAME")]
     pub device: Vec<String>,
-    /// Only steps that began at or after this time: 2025-03-24, 2025-03-24T10:00 (each device's
-    /// own time) or 2025-03-24T10:00:00Z
-    #[arg(long, value_name = "TIME", value_parser = read_bound)]
-    pub since: Option<Bound>,
-    /// Only steps that began before this time
-    #[arg(long, value_name = "TIME", value_parser = read_bound)]
-    pub until: Option<Bound>,
-    /// Mapping from the core: CSV with the columns task_id,template[,step]
-    #[arg(long, value_name = "FILE")]
-    pub tasks: Option<PathBuf>,
-    /// Devices that are read side by side [default: one per core]
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1024))]
-    pub threads: Option<u16>,
+    /// Where in a path below PATH the device's name stands, in the place of a guess:
+    /// '{night}/{device}/**'. {device}, {site}, {night} and * are one folder (or archive) each, **
+    /// is all that is below
+    #[arg(long, value_name = "PATTERN", value_parser = read_layout)]
+    pub layout: Option<Layout>,
+    /// Time zone of all devices, or of those whose name fits; goes before SystemInfo.log. An
+    /// IANA name or an offset: Europe/Paris, TYO-*=Asia/Tokyo, +01:00; can be repeated
+    #[arg(long, value_name = "[NAME=]ZONE", value_parser = read_rule, allow_hyphen_values = true)]
+    pub tz: Vec<ZoneRule>,
+    /// Code page of lines that are not UTF-8: windows-1251, shift_jis … [default: windows-1252]
+    #[arg(long, value_name = "NAME", value_parser = read_code_page)]
+    pub codepage: Option<CodePage>,
     /// Write to this file, not to standard output
     #[arg(short, long, value_name = "FILE")]
     pub output: Option<PathBuf>,
-    /// No progress bar
-    #[arg(long)]
-    pub no_progress: bool,
     /// Files that can't be read make the exit status 2
     #[arg(long)]
     pub strict: bool,
@@ -66,6 +70,25 @@ pub struct AnalyzeArgs {
     /// What is read.
     #[command(flatten)]
     pub input: InputArgs,
+    /// Only steps that began at or after this time: 2025-03-24, 2025-03-24T10:00 (each device's
+    /// own time) or 2025-03-24T10:00Z
+    #[arg(long, value_name = "TIME", value_parser = read_bound)]
+    pub since: Option<Bound>,
+    /// Only steps that began before this time
+    #[arg(long, value_name = "TIME", value_parser = read_bound)]
+    pub until: Option<Bound>,
+    /// Names from the core: CSV with the columns task_id,template[,step]
+    #[arg(long, value_name = "FILE")]
+    pub tasks: Option<PathBuf>,
+    /// Devices that are read side by side [default: one per core]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1024))]
+    pub threads: Option<u16>,
+    /// No progress bar
+    #[arg(long)]
+    pub no_progress: bool,
+    /// Also print the lines that prove each incident
+    #[arg(long)]
+    pub evidence: bool,
     /// How the report is written
     #[arg(long, value_enum, default_value = "table")]
     pub format: Format,
@@ -91,6 +114,9 @@ pub struct TimelineArgs {
     /// What is read.
     #[command(flatten)]
     pub input: InputArgs,
+    /// Names from the core: CSV with the columns task_id,template[,step]
+    #[arg(long, value_name = "FILE")]
+    pub tasks: Option<PathBuf>,
     /// Width in columns [default: the terminal's, else 100]
     #[arg(long, value_name = "COLUMNS", value_parser = clap::value_parser!(u16).range(40..=1000))]
     pub width: Option<u16>,

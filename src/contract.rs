@@ -49,6 +49,10 @@ pub struct Coverage {
     pub devices: u64,
     /// Provisioning runs that were seen.
     pub runs: u64,
+    /// Runs of which no step began in the time that was asked for.
+    pub runs_outside: u64,
+    /// Deployments that were refused, but are no step of a run: policy tasks, pushes.
+    pub refused_outside_runs: u64,
     /// Sources read, wholly or partly.
     pub files: u64,
     /// Raw bytes read.

@@ -3,15 +3,16 @@
 //! An incident is a refusal. Nearness in time alone never makes one, and what is not shown is
 //! not said: a blocker needs traces of its own that cover the moment.
 
-use std::collections::BTreeMap;
+use std::collections::BTreeSet;
 
 use provtrace_parsers::code::{CodeClass, CodeMeaning, CodeTable, ExitCode};
 use provtrace_parsers::event::{Event, Mark};
 use provtrace_parsers::stamp::Stamp;
 use serde::Serialize;
 
+use crate::holder::Holders;
 use crate::ingest::DeviceLogs;
-use crate::lifetime::{EntryRef, LaunchedBy, Lifetime, Program};
+use crate::lifetime::{EntryRef, LaunchedBy, Lifetime, Program, SLACK};
 use crate::run::Step;
 use crate::timeline::Timeline;
 
@@ -42,7 +43,7 @@ impl Mechanism {
             Mechanism::ScanRunning => "a running security scan",
             Mechanism::PolicyTask => "a policy task",
             Mechanism::SdclientRunning => "another sdclient",
-            Mechanism::Unattributed => "unknown (no holder in the logs)",
+            Mechanism::Unattributed => "no one that the logs show",
         }
     }
 }
@@ -71,10 +72,8 @@ pub struct Proof {
 /// A step that was refused since another task ran.
 #[derive(Debug, Clone)]
 pub struct Incident {
-    /// Index into [`Timeline::steps`]; the first attempt, if the step was tried again.
-    pub step: usize,
-    /// How many attempts of it were refused.
-    pub attempts: u32,
+    /// Indices into [`Timeline::steps`]: every refused attempt, the first one first.
+    pub steps: Vec<usize>,
     /// What blocked it.
     pub mechanism: Mechanism,
     /// How well that is proven.
@@ -115,20 +114,25 @@ pub struct Findings {
 
 /// Finds incidents, near misses and other failures.
 pub fn correlate(timeline: &Timeline, logs: &DeviceLogs, codes: &CodeTable) -> Findings {
-    let case = Case { timeline, logs, codes };
+    let case = Case { timeline, logs, codes, holders: Holders::new(timeline, codes) };
     let mut findings = Findings::default();
     for (at, step) in timeline.steps.iter().enumerate() {
-        let verdict = case.verdict(step);
-        match verdict {
+        let incident = match case.verdict(step) {
+            Verdict::Fine => None,
             Verdict::Refused(proofs) => {
-                let incident = case.incident(at, step, proofs, true);
-                merge_retry(&mut findings.incidents, incident, timeline);
+                let blocker = case.moment(step).and_then(|(from, to)| case.blocker(step, from, to));
+                Some(case.incident(at, proofs, blocker, true))
             }
-            Verdict::Failed(code) => match case.inferred(at, step, &code) {
-                Some(incident) => merge_retry(&mut findings.incidents, incident, timeline),
-                None => findings.other_failures.push(OtherFailure { step: at, code }),
-            },
-            Verdict::Fine => {}
+            Verdict::Failed(code) => {
+                let inferred = case.inferred(at, &code);
+                if inferred.is_none() {
+                    findings.other_failures.push(OtherFailure { step: at, code });
+                }
+                inferred
+            }
+        };
+        if let Some(incident) = incident {
+            add_or_merge(&mut findings.incidents, incident, timeline);
         }
     }
     findings.near_misses = case.near_misses(&findings);
@@ -145,6 +149,7 @@ struct Case<'a> {
     timeline: &'a Timeline,
     logs: &'a DeviceLogs,
     codes: &'a CodeTable,
+    holders: Holders<'a>,
 }
 
 impl Case<'_> {
@@ -178,24 +183,43 @@ impl Case<'_> {
         Proof { says: self.logs.entry(entry).event.word(), entry }
     }
 
-    fn incident(&self, at: usize, step: &Step, mut proofs: Vec<Proof>, stated: bool) -> Incident {
+    /// When a refused program looked around and was refused: from its start to the line that
+    /// states it, or to its end at once. A refusal that is known by the code of a long run
+    /// alone has no known moment.
+    fn moment(&self, step: &Step) -> Option<(Stamp, Stamp)> {
         let own = &self.timeline.lifetimes[step.lifetime];
-        let until = step.ended.unwrap_or(step.at).max(step.at);
-        let moment = own.refused.and_then(|entry| self.logs.entry(entry).stamp);
-        let blocker = self.blocker(step, moment.unwrap_or(until));
+        let stated = own.refused.and_then(|entry| self.logs.entry(entry).stamp);
+        if let Some(stated) = stated.filter(|stated| stated.seconds_since(step.at) > SLACK) {
+            return Some((stated, stated));
+        }
+        if let Some(stated) = stated {
+            return Some((step.at, stated.max(step.at)));
+        }
+        let ended = step.ended.unwrap_or(step.at).max(step.at);
+        let at_once = ended.seconds_since(step.at) <= AT_ONCE;
+        at_once.then_some((step.at, Stamp(ended.0.min(step.at.0 + SLACK * 1000))))
+    }
+
+    fn incident(
+        &self,
+        at: usize,
+        mut proofs: Vec<Proof>,
+        blocker: Option<usize>,
+        stated: bool,
+    ) -> Incident {
+        let step = &self.timeline.steps[at];
+        let own = &self.timeline.lifetimes[step.lifetime];
         proofs.push(self.proof(own.start.entry));
         if let Some(blocker) = blocker {
             self.prove_blocker(&self.timeline.lifetimes[blocker], step.at, &mut proofs);
         }
         proofs.sort_by_key(|proof| (self.logs.entry(proof.entry).stamp, proof.entry));
         proofs.dedup_by_key(|proof| proof.entry);
-        let assumed = proofs
-            .iter()
-            .any(|proof| self.logs.entry(proof.entry).mark == Some(Mark::Assumed))
-            || step.codes.iter().any(|(code, _)| {
-                let meaning = self.codes.meaning(code);
-                meaning.class == CodeClass::AlreadyRunning && meaning.mark == Some(Mark::Assumed)
-            });
+        let is_assumed = |proof: &Proof| self.logs.entry(proof.entry).mark == Some(Mark::Assumed);
+        let assumed_code = step.codes.iter().any(|(code, _)| {
+            let meaning = self.codes.meaning(code);
+            meaning.class == CodeClass::AlreadyRunning && meaning.mark == Some(Mark::Assumed)
+        });
         let install = self.timeline.installs.iter().rfind(|install| **install <= step.at);
         let confidence = match (stated, blocker) {
             (true, Some(_)) => Confidence::Confirmed,
@@ -203,109 +227,70 @@ impl Case<'_> {
             (false, _) => Confidence::Inferred,
         };
         Incident {
-            step: at,
-            attempts: 1,
+            steps: vec![at],
             mechanism: self.mechanism(step, blocker),
             confidence,
             blocker,
             at: step.at,
             minutes_after_agent_install: install.map(|install| minutes(step.at, *install)),
             code: step.codes.first().map(|(code, _)| code.clone()),
+            assumed: assumed_code || proofs.iter().any(is_assumed),
             evidence: proofs,
-            assumed,
         }
     }
 
-    /// A failure that nobody explains, at once, while a holder lived.
-    fn inferred(&self, at: usize, step: &Step, code: &CodeMeaning) -> Option<Incident> {
+    /// A failure that nobody explains, at once, while a holder lived through all of it.
+    fn inferred(&self, at: usize, code: &CodeMeaning) -> Option<Incident> {
+        let step = &self.timeline.steps[at];
         let own = &self.timeline.lifetimes[step.lifetime];
         let ended = step.ended?;
         let short = ended.seconds_since(step.at) <= AT_ONCE;
         if code.class != CodeClass::Unknown || own.program != Program::Sdclient || !short {
             return None;
         }
-        let blocker = self.blocker(step, step.at)?;
-        // It must have lived through all of it, or it explains nothing.
-        if !self.timeline.lifetimes[blocker].covers(ended, ended) {
-            return None;
-        }
+        let lives_on = |at: &usize| self.timeline.lifetimes[*at].covers(ended, ended);
+        let candidates = self.holders.alive(step.lifetime, step.at, step.at).filter(lives_on);
+        let blocker = self.best(candidates, step, step.at)?;
         let (_, entry) = step.codes.first()?;
-        let proofs = vec![self.proof(*entry)];
-        Some(self.incident(at, step, proofs, false))
+        Some(self.incident(at, vec![self.proof(*entry)], Some(blocker), false))
     }
 
-    /// The lifetime that held a step: alive as its program started and checked.
-    fn blocker(&self, step: &Step, checked: Stamp) -> Option<usize> {
+    /// The lifetime that held a step, alive as its program looked around; of the program that
+    /// the refusal names, if it names one.
+    fn blocker(&self, step: &Step, from: Stamp, to: Stamp) -> Option<usize> {
         let own = &self.timeline.lifetimes[step.lifetime];
         let named = own.refused.and_then(|entry| {
             let Event::Refused { holder } = &self.logs.entry(entry).event else { return None };
-            holder.as_deref()
+            let name = holder.as_deref()?.trim_end_matches(".exe");
+            Program::of_path(&format!("{name}.exe"))
         });
-        let named = named
-            .and_then(|name| Program::of_path(&format!("{}.exe", name.trim_end_matches(".exe"))));
-        let candidates = self.timeline.lifetimes.iter().enumerate().filter(|(at, lifetime)| {
-            *at != step.lifetime
-                && self.can_hold(lifetime)
-                && lifetime.covers(step.at, checked)
-                && named.is_none_or(|program| program == lifetime.program)
-        });
-        // Best: clearly alive at the start; at work, not waiting for another holder; then a scan
-        // before a deployment; then the latest.
-        let best = candidates.max_by_key(|(_, lifetime)| {
+        let fits =
+            |at: &usize| named.is_none_or(|named| named == self.timeline.lifetimes[*at].program);
+        self.best(self.holders.alive(step.lifetime, from, to).filter(fits), step, to)
+    }
+
+    /// Best: clearly alive at the start; at work, not waiting for another holder; then a scan
+    /// before a deployment; then the latest.
+    fn best(
+        &self,
+        candidates: impl Iterator<Item = usize>,
+        step: &Step,
+        checked: Stamp,
+    ) -> Option<usize> {
+        candidates.max_by_key(|at| {
+            let lifetime = &self.timeline.lifetimes[*at];
             let clearly = lifetime.start.at < step.at && lifetime.end.at > step.at;
             let works = lifetime.active_from() <= checked;
             (clearly, works, lifetime.program == Program::Vulscan, lifetime.start.at)
-        });
-        best.map(|(at, _)| at)
-    }
-
-    /// Whether a process holds others off: a scan or a deployment with traces of its own that
-    /// was not itself refused.
-    fn can_hold(&self, lifetime: &Lifetime) -> bool {
-        let refused = lifetime.refused.is_some() || self.is_refused_step(lifetime);
-        match lifetime.program {
-            Program::Vulscan => !lifetime.is_launch_only(),
-            Program::Sdclient => !lifetime.messenger && !refused && !self.refused_by_code(lifetime),
-            Program::PolicySync => false,
-        }
-    }
-
-    fn is_refused_step(&self, lifetime: &Lifetime) -> bool {
-        lifetime.step.is_some_and(|step| {
-            self.timeline.steps.get(step).is_some_and(|step| {
-                let first = step.codes.first();
-                first.is_some_and(|(code, _)| {
-                    self.codes.meaning(code).class == CodeClass::AlreadyRunning
-                })
-            })
         })
     }
 
-    fn refused_by_code(&self, lifetime: &Lifetime) -> bool {
-        let last = lifetime.codes.last();
-        last.is_some_and(|(code, _)| self.codes.meaning(code).class == CodeClass::AlreadyRunning)
-    }
-
     fn mechanism(&self, step: &Step, blocker: Option<usize>) -> Mechanism {
-        let Some(blocker) = blocker.map(|at| &self.timeline.lifetimes[at]) else {
-            return Mechanism::Unattributed;
-        };
+        let Some(at) = blocker else { return Mechanism::Unattributed };
+        let blocker = &self.timeline.lifetimes[at];
         match blocker.program {
-            Program::Vulscan => {
-                let during = |other: &Lifetime| {
-                    (other.program == Program::Sdclient || other.step.is_some())
-                        && self.can_hold(other)
-                        && other.start.at <= blocker.start.at
-                        && blocker.start.at < other.end.at
-                        && other.start.at < step.at
-                };
-                let waited = blocker.waited || blocker.waits.is_some();
-                if waited || self.timeline.lifetimes.iter().any(during) {
-                    Mechanism::ScanWaited
-                } else {
-                    Mechanism::ScanRunning
-                }
-            }
+            Program::Vulscan if self.waited(at, step) => Mechanism::ScanWaited,
+            Program::Vulscan => Mechanism::ScanRunning,
             Program::Sdclient | Program::PolicySync => match blocker.launched_by {
                 LaunchedBy::PolicySync | LaunchedBy::CorePush => Mechanism::PolicyTask,
                 LaunchedBy::LocalSchedulerFirstRun
@@ -316,6 +301,20 @@ impl Case<'_> {
         }
     }
 
+    /// Whether a scan waited: it was seen to, or it was launched while a deployment or an
+    /// earlier scan step ran.
+    fn waited(&self, scan: usize, step: &Step) -> bool {
+        let lifetime = &self.timeline.lifetimes[scan];
+        let launched = lifetime.start.at;
+        let ran = |at: usize| {
+            let other = &self.timeline.lifetimes[at];
+            (other.program == Program::Sdclient || other.step.is_some())
+                && launched < other.end.at
+                && other.start.at < step.at
+        };
+        lifetime.waited || self.holders.alive(scan, launched, launched).any(ran)
+    }
+
     /// The lines that show a blocker: its launch, its wait, its work, and the traces nearest
     /// to the refusal on both sides.
     fn prove_blocker(&self, blocker: &Lifetime, at: Stamp, proofs: &mut Vec<Proof>) {
@@ -324,56 +323,58 @@ impl Case<'_> {
         entries.extend(blocker.launcher);
         entries.extend(blocker.active.map(|(_, entry)| entry));
         let stamp = |place: &&EntryRef| self.logs.entry(**place).stamp;
-        let before =
-            blocker.traces.iter().rfind(|place| stamp(place).is_some_and(|stamp| stamp <= at));
-        let after =
-            blocker.traces.iter().find(|place| stamp(place).is_some_and(|stamp| stamp >= at));
-        entries.extend(before.into_iter().chain(after));
+        // Traces are in order of time.
+        let later = blocker.traces.partition_point(|place| stamp(&place) <= Some(at));
+        let around = later.saturating_sub(1)..(later + 1).min(blocker.traces.len());
+        entries.extend(&blocker.traces[around]);
         proofs.extend(entries.into_iter().map(|entry| self.proof(entry)));
     }
 
     /// Steps that overlapped a holder that blocked nobody, without a refusal.
     fn near_misses(&self, findings: &Findings) -> Vec<usize> {
-        let blockers: Vec<usize> =
-            findings.incidents.iter().filter_map(|incident| incident.blocker).collect();
-        let refused: BTreeMap<usize, ()> =
-            findings.incidents.iter().map(|incident| (incident.step, ())).collect();
+        let incidents = &findings.incidents;
+        let blockers: BTreeSet<usize> =
+            incidents.iter().filter_map(|incident| incident.blocker).collect();
+        let refused: BTreeSet<usize> =
+            incidents.iter().flat_map(|incident| incident.steps.iter().copied()).collect();
         let overlaps = |step: &Step| {
             let until = step.ended.unwrap_or(step.at);
-            self.timeline.lifetimes.iter().enumerate().any(|(at, other)| {
-                at != step.lifetime
-                    && other.step.is_none()
-                    && self.can_hold(other)
+            self.holders.alive(step.lifetime, step.at, until).any(|at| {
+                let other = &self.timeline.lifetimes[at];
+                other.step.is_none()
                     && !blockers.contains(&at)
                     && other.start.at < until
                     && step.at < other.end.at
             })
         };
         let steps = self.timeline.steps.iter().enumerate();
-        steps
-            .filter(|(at, step)| {
-                let deployment =
-                    self.timeline.lifetimes[step.lifetime].program == Program::Sdclient;
-                deployment && !refused.contains_key(at) && overlaps(step)
-            })
-            .map(|(at, _)| at)
-            .collect()
+        let missed = steps.filter(|(at, step)| {
+            let deployment = self.timeline.lifetimes[step.lifetime].program == Program::Sdclient;
+            deployment && !refused.contains(at) && overlaps(step)
+        });
+        missed.map(|(at, _)| at).collect()
     }
 }
 
 /// A step that is refused again when tried again is one incident.
-fn merge_retry(incidents: &mut Vec<Incident>, incident: Incident, timeline: &Timeline) {
-    let step = &timeline.steps[incident.step];
-    if let Some(before) = incidents.last_mut() {
-        let other = &timeline.steps[before.step];
-        let again =
-            other.run == step.run && other.ordinal == step.ordinal && other.name == step.name;
-        if again {
-            before.attempts += 1;
-            return;
-        }
+fn add_or_merge(incidents: &mut Vec<Incident>, incident: Incident, timeline: &Timeline) {
+    let step_of = |incident: &Incident| incident.steps.last().map(|at| &timeline.steps[*at]);
+    let before = incidents.last_mut();
+    if let Some((before, own)) = before.zip(step_of(&incident))
+        && let Some(other) = step_of(before)
+        && other.run == own.run
+        && other.ordinal == own.ordinal
+    {
+        before.steps.extend(incident.steps);
+        return;
     }
     incidents.push(incident);
+}
+
+/// Whether a deployment was refused, by its own log.
+pub fn was_refused(lifetime: &Lifetime, codes: &CodeTable) -> bool {
+    let code = lifetime.codes.last().map(|(code, _)| codes.meaning(code).class);
+    lifetime.refused.is_some() || code == Some(CodeClass::AlreadyRunning)
 }
 
 /// Minutes from `earlier` to `later`.

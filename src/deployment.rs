@@ -1,17 +1,21 @@
 //! Deployments: lifetimes of sdclient from its own logs and its parent's, and the steps that
 //! they are.
 
+use std::collections::{BTreeMap, BTreeSet};
+
 use provtrace_parsers::code::ExitCode;
 use provtrace_parsers::event::Event;
 use provtrace_parsers::format::{Formats, SourceKind};
 use provtrace_parsers::stamp::Stamp;
 
 use crate::ingest::DeviceLogs;
-use crate::lifetime::{End, EntryRef, Known, LaunchedBy, Lifetime, Program, Span};
+use crate::lifetime::{End, EntryRef, Known, LaunchedBy, Lifetime, Program, SLACK, Span};
 use crate::provision::{Child, Provisioning};
 use crate::run::StepDraft;
+use crate::sequence::records;
+use crate::spans::{Spans, later};
 use crate::tasks::Tasks;
-use crate::trace::{Hints, SLACK, own_lifetimes};
+use crate::trace::{Hints, own_lifetimes};
 
 /// How long after a policy arrived its task starts, in seconds.
 const POLICY_FOLLOWS: i64 = 120;
@@ -28,23 +32,6 @@ pub struct Draft<'l> {
     pub lifetimes: Vec<Lifetime>,
     /// Steps so far.
     pub steps: Vec<StepDraft>,
-}
-
-/// The records of a kind of source, in order of time; of one task if `task` is given.
-pub fn records(
-    logs: &DeviceLogs,
-    kind: SourceKind,
-    task: Option<&Option<String>>,
-) -> Vec<EntryRef> {
-    let mut places = Vec::new();
-    for (source, log) in logs.sources.iter().enumerate() {
-        if log.kind == kind && task.is_none_or(|task| *task == log.task) {
-            places.extend((0..log.entries.len()).map(|entry| EntryRef { source, entry }));
-        }
-    }
-    // Within one second the order in the file is the order.
-    places.sort_by_key(|place| (logs.entry(*place).stamp, *place));
-    places
 }
 
 /// Lifetimes of sdclient, from its logs: one group of files a task, and the log of all tasks.
@@ -70,7 +57,7 @@ pub fn deployments(
             child.program == Some(Program::Sdclient) && (task.is_none() || child.task == task)
         };
         let parents = provisioning.children.iter().filter(same_task).map(Child::span).collect();
-        let hints = Hints { parents, deployments: Vec::new() };
+        let hints = Hints { parents, ..Hints::default() };
         let entries = records(logs, SourceKind::Sdclient, Some(&task));
         let mut own = own_lifetimes(logs, Program::Sdclient, &entries, &hints);
         for lifetime in &mut own {
@@ -105,20 +92,17 @@ pub fn read_arguments(logs: &DeviceLogs, formats: &Formats, lifetime: &mut Lifet
 
 /// Adds what the log of all tasks shows beyond the task logs.
 fn fill(lifetimes: &mut Vec<Lifetime>, general: Vec<Lifetime>) {
-    let known = lifetimes.len();
+    let span = |(at, own): (usize, &Lifetime)| (own.start.at, own.end.at, at);
+    let known = Spans::new(lifetimes.iter().enumerate().map(span));
     for other in general {
-        let near = |own: &Lifetime| {
-            own.covers(Stamp(other.start.at.0 - SLACK * 1000), Stamp(other.end.at.0 + SLACK * 1000))
-        };
-        let same = lifetimes[..known]
-            .iter_mut()
-            .find(|own| own.task == other.task && other.task.is_some() && near(own));
-        if let Some(own) = same {
+        let (from, to) = (later(other.start.at, -SLACK), later(other.end.at, SLACK));
+        let mut near = known.meeting(from, to).map(|(_, _, at)| at).peekable();
+        let covered = other.task.is_none() && near.peek().is_some();
+        let same = near.find(|at| other.task.is_some() && lifetimes[*at].task == other.task);
+        if let Some(own) = same.map(|at| &mut lifetimes[at]) {
             own.refused = own.refused.or(other.refused);
             own.codes.extend(other.codes);
-            continue;
-        }
-        if other.messenger || !lifetimes[..known].iter().any(near) {
+        } else if other.messenger || !covered {
             lifetimes.push(other);
         }
     }
@@ -127,28 +111,29 @@ fn fill(lifetimes: &mut Vec<Lifetime>, general: Vec<Lifetime>) {
 impl Draft<'_> {
     /// Ties the provisioning agent's children to the lifetimes in their own logs.
     pub fn join_children(&mut self, provisioning: &Provisioning) {
+        let mut by_task: BTreeMap<Option<String>, Vec<(Stamp, Stamp, usize)>> = BTreeMap::new();
+        for (at, own) in self.lifetimes.iter().enumerate() {
+            by_task.entry(own.task.clone()).or_default().push((own.start.at, own.end.at, at));
+        }
+        let by_task: BTreeMap<Option<String>, Spans> = by_task
+            .into_iter()
+            .map(|(task, spans)| (task, Spans::new(spans.into_iter())))
+            .collect();
         for child in &provisioning.children {
             if child.program != Some(Program::Sdclient) {
                 continue;
             }
-            let found = self.lifetimes.iter().position(|own| {
-                let late = child
-                    .exit
-                    .as_ref()
-                    .map_or(SLACK * 10, |exit| exit.at.seconds_since(child.at) + SLACK);
-                let after = own.start.at.seconds_since(child.at);
-                own.step.is_none()
-                    && own.start.known != Known::Parent
-                    && (own.task == child.task || own.task.is_none())
-                    && (-SLACK..=late).contains(&after)
-            });
+            let longest =
+                child.exit.as_ref().map_or(SLACK * 9, |exit| exit.at.seconds_since(child.at));
+            let (from, to) = (later(child.at, -SLACK), later(child.at, longest + SLACK));
+            let own_task =
+                by_task.get(&child.task).map_or(&[][..], |spans| spans.beginning(from, to));
+            let no_task = by_task.get(&None).map_or(&[][..], |spans| spans.beginning(from, to));
+            let free = |at: &usize| self.lifetimes[*at].start.known != Known::Parent;
+            let found = own_task.iter().chain(no_task).map(|(_, _, at)| *at).find(free);
             let at = found.unwrap_or_else(|| {
-                self.lifetimes.push(Lifetime::begun(
-                    Program::Sdclient,
-                    child.at,
-                    Known::Parent,
-                    child.created,
-                ));
+                let (at, created) = (child.at, child.created);
+                self.lifetimes.push(Lifetime::begun(Program::Sdclient, at, Known::Parent, created));
                 self.lifetimes.len() - 1
             });
             self.join(at, child);
@@ -196,27 +181,28 @@ impl Draft<'_> {
     /// Deployments that a policy sync started: the state file of a policy task says so, or
     /// they begin in a sync or right after a policy arrived.
     pub fn mark_policy_tasks(&mut self, syncs: &[Lifetime]) {
-        let mut policy_tasks = Vec::new();
+        let mut policy_tasks = BTreeSet::new();
         let mut arrivals = Vec::new();
         for entry in self.logs.sources.iter().flat_map(|log| &log.entries) {
             if let Event::TaskState(state) = &entry.event {
-                policy_tasks.push(state.task.as_str());
+                policy_tasks.insert(state.task.as_str());
             } else if entry.event == Event::PolicyArrives {
                 arrivals.extend(entry.stamp);
             }
         }
+        arrivals.sort_unstable();
         for lifetime in &mut self.lifetimes {
             if lifetime.step.is_some() || lifetime.program != Program::Sdclient {
                 continue;
             }
             let start = lifetime.start.at;
-            let by_state =
-                lifetime.task.as_deref().is_some_and(|task| policy_tasks.contains(&task));
-            let in_sync = syncs.iter().any(|sync| {
-                sync.start.at <= start && start.seconds_since(sync.end.at) <= SYNC_TAIL
-            });
+            let by_state = lifetime.task.as_deref().is_some_and(|task| policy_tasks.contains(task));
+            let sync = &syncs[..syncs.partition_point(|sync| sync.start.at <= start)];
+            let in_sync =
+                sync.last().is_some_and(|sync| start.seconds_since(sync.end.at) <= SYNC_TAIL);
+            let arrived = &arrivals[..arrivals.partition_point(|at| *at <= start)];
             let after_arrival =
-                arrivals.iter().any(|at| (0..=POLICY_FOLLOWS).contains(&start.seconds_since(*at)));
+                arrived.last().is_some_and(|at| start.seconds_since(*at) <= POLICY_FOLLOWS);
             if by_state || in_sync || after_arrival {
                 lifetime.launched_by = LaunchedBy::PolicySync;
             }
@@ -228,6 +214,13 @@ impl Draft<'_> {
     pub fn adopt_unparented(&mut self, provisioning: &Provisioning, tasks: &Tasks) {
         let last_child = provisioning.children.iter().rfind(|child| child.program.is_some());
         let cut_at = last_child.filter(|child| child.exit.is_none()).map(|child| child.at);
+        let parented: BTreeSet<&Option<String>> =
+            provisioning.children.iter().map(|child| &child.task).collect();
+        let is_mapped = |lifetime: &Lifetime| {
+            lifetime.task.as_deref().is_some_and(|task| tasks.get(task).is_some())
+        };
+        // A mapping that knows tasks of this device knows those of all its templates.
+        let mapping_decides = self.lifetimes.iter().any(is_mapped);
         for at in 0..self.lifetimes.len() {
             let lifetime = &self.lifetimes[at];
             let candidate = lifetime.program == Program::Sdclient
@@ -236,13 +229,12 @@ impl Draft<'_> {
             if !candidate || lifetime.task.is_none() {
                 continue;
             }
-            let has_parent = provisioning.children.iter().any(|child| child.task == lifetime.task);
-            let mapped = lifetime.task.as_deref().is_some_and(|task| tasks.get(task).is_some());
+            let has_parent = parented.contains(&lifetime.task);
             let unparented =
                 last_child.is_none() || cut_at.is_some_and(|cut| lifetime.start.at > cut);
-            if (mapped && !has_parent)
-                || (unparented && lifetime.launched_by == LaunchedBy::Unknown)
-            {
+            let guessed =
+                unparented && !mapping_decides && lifetime.launched_by == LaunchedBy::Unknown;
+            if guessed || (is_mapped(lifetime) && (unparented || !has_parent)) {
                 self.add_step(at, None);
             }
         }

@@ -1,6 +1,8 @@
 //! One device: its sources → its report. A pure function, so that devices run in parallel
 //! and memory is bounded by the devices in flight.
 
+use std::collections::BTreeSet;
+
 use provtrace_parsers::code::{CodeTable, ExitCode};
 use provtrace_parsers::engine::LineCounts;
 use provtrace_parsers::format::Formats;
@@ -16,6 +18,7 @@ use crate::run::TemplateSource;
 use crate::tasks::Tasks;
 use crate::timeline::{self, Timeline};
 use crate::witness::settle;
+use crate::zones::ZoneRule;
 
 /// What an analysis is asked for beyond its paths.
 #[derive(Debug)]
@@ -24,6 +27,8 @@ pub struct Request {
     pub formats: Formats,
     /// The mapping of tasks.
     pub tasks: Tasks,
+    /// Zones that a person gave.
+    pub zones: Vec<ZoneRule>,
     /// Steps outside are left out; processes outside still count as holders.
     pub window: Window,
 }
@@ -47,6 +52,10 @@ pub struct DeviceReport {
     pub warnings: Vec<String>,
     /// Its runs that have a step.
     pub runs: Vec<RunReport>,
+    /// Runs of which no step is in the window.
+    pub runs_outside: u64,
+    /// Deployments that were refused, but are no step.
+    pub refused_outside_runs: u64,
     /// Its incidents; templates by signature are named later, over all devices.
     pub incidents: Vec<Incident>,
     /// Steps that overlapped a holder.
@@ -99,12 +108,15 @@ pub struct Story {
 /// Reads a device and tells its story.
 pub fn tell(device: &Device, request: &Request, progress: &dyn Fn(u64)) -> Story {
     let mut logs = read_device(device, &request.formats, progress);
-    let clock = Clock::of_device(&logs);
+    let clock = Clock::of_device(&logs, &request.zones);
     settle(&mut logs, &clock);
     let timeline = timeline::build(&logs, &request.formats, &request.tasks);
     let mut findings = correlate::correlate(&timeline, &logs, &request.formats.codes);
     let inside = |step: usize| clock.is_in(timeline.steps[step].at, &request.window);
-    findings.incidents.retain(|incident| inside(incident.step));
+    for incident in &mut findings.incidents {
+        incident.steps.retain(|step| inside(*step));
+    }
+    findings.incidents.retain(|incident| !incident.steps.is_empty());
     findings.near_misses.retain(|step| inside(*step));
     findings.other_failures.retain(|failure| inside(failure.step));
     Story { logs, clock, timeline, findings }
@@ -118,6 +130,12 @@ pub fn analyze(device: &Device, request: &Request, progress: &dyn Fn(u64)) -> De
         counts.add(log.counts);
     }
     let failures = story.findings.other_failures.iter();
+    let runs = runs(&story, request);
+    let with_steps: BTreeSet<usize> = story.timeline.steps.iter().map(|step| step.run).collect();
+    let refused =
+        story.timeline.lifetimes.iter().filter(|own| {
+            own.step.is_none() && correlate::was_refused(own, &request.formats.codes)
+        });
     DeviceReport {
         device: device.name.clone(),
         has_zone: story.clock.has_zone(),
@@ -125,8 +143,10 @@ pub fn analyze(device: &Device, request: &Request, progress: &dyn Fn(u64)) -> De
         bytes: story.logs.sources.iter().map(|log| log.bytes).sum(),
         counts,
         skipped: story.logs.skipped.clone(),
-        warnings: story.logs.warnings.clone(),
-        runs: runs(&story, request),
+        warnings: [story.logs.warnings.clone(), story.timeline.warnings.clone()].concat(),
+        runs_outside: (with_steps.len() - runs.len()) as u64,
+        refused_outside_runs: refused.count() as u64,
+        runs,
         incidents: incidents(&story, &request.formats.codes),
         near_misses: story.findings.near_misses.len() as u64,
         other_failures: failures
@@ -137,16 +157,16 @@ pub fn analyze(device: &Device, request: &Request, progress: &dyn Fn(u64)) -> De
 
 fn runs(story: &Story, request: &Request) -> Vec<RunReport> {
     let timeline = &story.timeline;
-    let refused: Vec<usize> =
-        story.findings.incidents.iter().map(|incident| incident.step).collect();
+    let incidents = story.findings.incidents.iter();
+    let refused: BTreeSet<usize> =
+        incidents.flat_map(|incident| incident.steps.iter().copied()).collect();
     let mut runs = Vec::new();
     for (index, run) in timeline.runs.iter().enumerate() {
         let in_window = |at| story.clock.is_in(at, &request.window);
-        let steps = timeline.steps.iter().enumerate();
-        let own: Vec<usize> = steps
-            .filter(|(_, step)| step.run == index && in_window(step.at))
-            .map(|(at, _)| at)
-            .collect();
+        let first = timeline.steps.partition_point(|step| step.run < index);
+        let after = timeline.steps.partition_point(|step| step.run <= index);
+        let own: Vec<usize> =
+            (first..after).filter(|at| in_window(timeline.steps[*at].at)).collect();
         let mut reports: Vec<StepReport> = Vec::new();
         for at in &own {
             let step = &timeline.steps[*at];
@@ -188,7 +208,8 @@ fn incidents(story: &Story, codes: &CodeTable) -> Vec<Incident> {
     let show = |at| clock.show(at);
     let mut incidents = Vec::new();
     for incident in &story.findings.incidents {
-        let step = &story.timeline.steps[incident.step];
+        let Some(first) = incident.steps.first() else { continue };
+        let step = &story.timeline.steps[*first];
         let own = &story.timeline.lifetimes[step.lifetime];
         let run = &story.timeline.runs[step.run];
         let named = run.template.clone();
@@ -202,7 +223,7 @@ fn incidents(story: &Story, codes: &CodeTable) -> Vec<Incident> {
             step: step.name.clone(),
             step_ordinal: step.ordinal,
             task_id: step.task.clone(),
-            attempts: incident.attempts,
+            attempts: u32::try_from(incident.steps.len()).unwrap_or(u32::MAX),
             mechanism: incident.mechanism,
             confidence: incident.confidence,
             at: show(incident.at),
@@ -262,7 +283,7 @@ fn quote(logs: &DeviceLogs, proof: &Proof) -> Evidence {
     let entry = logs.entry(proof.entry);
     Evidence {
         path: logs.source(proof.entry).path.clone(),
-        member: None,
+        member: logs.source(proof.entry).member.clone(),
         line: entry.quote.line,
         offset: entry.quote.offset,
         length: entry.quote.length,

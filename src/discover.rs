@@ -1,28 +1,27 @@
 //! Paths → devices and their sources; what is skipped, and why.
-//!
-//! A device is the folder above the folders that an agent is known to write to. Its name
-//! is that folder's; a folder named like a date above it is a night, not a part of the name.
 
-use std::collections::BTreeMap;
-use std::fs::File;
-use std::io::Read;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
-use provtrace_parsers::engine::{BlockEnd, Outcome, Reader};
-use provtrace_parsers::event::Event;
-use provtrace_parsers::format::Formats;
-use provtrace_parsers::stamp::DateOrder;
-use provtrace_parsers::text;
+use provtrace_parsers::format::{Formats, SourceKind};
 use rayon::prelude::*;
 use serde::Serialize;
-use walkdir::WalkDir;
+use walkdir::{DirEntry, WalkDir};
+
+use crate::bundle::{self, Packed};
+use crate::layout::{self, Layout};
+use crate::paths::Given;
+pub use crate::paths::{plain, slashed};
+use crate::place::Member;
+use crate::recognise::{Kind, Log, host_name, is_log, recognise};
 
 /// One log file.
 #[derive(Debug, Clone)]
 pub struct Source {
     /// Where to open it.
     pub file: PathBuf,
-    /// How it is shown: relative to the path given, with `/`.
+    /// How it is shown: relative to the path given, with `/`; a member of an archive as
+    /// `archive!/name`.
     pub shown: String,
     /// Index into [`Formats::formats`].
     pub format: usize,
@@ -30,6 +29,23 @@ pub struct Source {
     pub task: Option<String>,
     /// Size when it was found.
     pub bytes: u64,
+    /// Which part of the file it is, if the file is an archive.
+    pub member: Option<Member>,
+}
+
+impl Source {
+    /// The file that it lies in, as it is shown.
+    pub fn path(&self) -> &str {
+        let inside = self.member.as_ref().map_or(0, |member| member.name.len() + "!/".len());
+        self.shown.get(..self.shown.len().saturating_sub(inside)).unwrap_or(&self.shown)
+    }
+
+    /// Gives memory back that only this source and its like need, unless `next` is one.
+    pub fn release(&self, next: Option<&Source>) {
+        if let Some(member) = &self.member {
+            member.release(next.and_then(|next| next.member.as_ref()));
+        }
+    }
 }
 
 /// A device and its sources, in order of `shown`.
@@ -45,6 +61,11 @@ impl Device {
     /// Size of all its sources.
     pub fn bytes(&self) -> u64 {
         self.sources.iter().map(|source| source.bytes).sum()
+    }
+
+    /// Gives memory back that reading its sources took.
+    pub fn release(&self) {
+        self.sources.iter().for_each(|source| source.release(None));
     }
 }
 
@@ -74,263 +95,272 @@ pub struct Share {
 struct Found {
     file: PathBuf,
     shown: String,
-    device: String,
+    /// Its path below the one given, with archives as folders.
+    inside: String,
     bytes: u64,
+    member: Option<Member>,
+    /// Which of the paths given.
+    root: usize,
 }
 
-/// Folders that are inside a device's folder: where agents and collectors put logs.
-const INNER_FOLDERS: [&str; 31] = [
-    "appdata",
-    "c",
-    "c$",
-    "data",
-    "epm agent",
-    "eventviewer",
-    "ivanti",
-    "landesk",
-    "ldclient",
-    "ldprovision",
-    "ldprovisioning",
-    "log",
-    "logs",
-    "management suite",
-    "policies",
-    "program files",
-    "program files (x86)",
-    "programdata",
-    "provisioning",
-    "ps1_log_script",
-    "registryinfo",
-    "shared files",
-    "shared_files",
-    "temp",
-    "vulscan",
-    "vulscanfolder",
-    "windows",
-    "windows_temp_folder",
-    "x",
-    "x$",
-    "all users",
-];
+/// A path given, and how it names what lies under it.
+struct Root<'p> {
+    path: &'p Path,
+    is_file: bool,
+    /// Stands before what is shown, where several paths are given.
+    prefix: Option<String>,
+    /// The device of files that lie in no device's folder.
+    name: String,
+}
 
-/// Finds the devices under `paths`.
+/// Finds the devices under `paths`; `layout` says where in a path a device's name stands.
 ///
 /// # Errors
 /// A path that doesn't exist: what was asked for can't be answered then.
-pub fn discover(paths: &[PathBuf], formats: &Formats) -> Result<Share, String> {
+pub fn discover(
+    paths: &[Given],
+    layout: Option<&Layout>,
+    formats: &Formats,
+) -> Result<Share, String> {
     let mut share = Share::default();
     let mut found = Vec::new();
-    for path in paths {
+    let mut roots = Vec::new();
+    for Given { path, listed } in paths {
+        let shown = slashed(path);
         if let Err(error) = path.metadata() {
-            let shown = slashed(path);
-            return Err(format!("{shown}: {}; give a folder of logs or a log file", plain(&error)));
-        }
-        let prefix = (paths.len() > 1).then(|| slashed(path));
-        walk(path, prefix.as_deref(), &mut found, &mut share);
-    }
-    let mut devices: BTreeMap<String, Device> = BTreeMap::new();
-    let sources: Vec<(Found, Kind)> = found
-        .into_par_iter()
-        .map(|found| {
-            let kind = recognise(&found, formats);
-            (found, kind)
-        })
-        .collect();
-    for (found, kind) in sources {
-        match kind {
-            Kind::Log(format, task) => {
-                let key = found.device.to_uppercase();
-                let device = devices
-                    .entry(key)
-                    .or_insert_with(|| Device { name: found.device.clone(), sources: Vec::new() });
-                let Found { file, shown, bytes, .. } = found;
-                device.sources.push(Source { file, shown, format, task, bytes });
+            let reason = plain(&error);
+            if *listed {
+                share.skipped.push(Skipped { path: shown, reason });
+                continue;
             }
-            Kind::UnknownLog => share.unrecognised.push(found.shown),
-            Kind::Other => share.other_files += 1,
-            Kind::Unreadable(reason) => share.skipped.push(Skipped { path: found.shown, reason }),
+            return Err(format!("{shown}: {reason}; give a folder of logs or a log file"));
         }
+        let prefix = (paths.len() > 1).then_some(shown);
+        let root = Root { path, is_file: path.is_file(), prefix, name: layout::root_name(path) };
+        walk(&root, roots.len(), &mut found, &mut share);
+        roots.push(root);
     }
-    share.devices = devices.into_values().collect();
-    for device in &mut share.devices {
-        device.sources.sort_by(|a, b| a.shown.cmp(&b.shown));
-        device.sources.dedup_by(|a, b| a.file == b.file);
-    }
+    let found = open_archives(found, formats, &mut share);
+    let logs = recognise_all(found, formats, &mut share);
+    share.devices = devices(logs, &roots, layout, formats, &mut share.skipped);
     share.unrecognised.sort();
     share.skipped.sort();
     Ok(share)
 }
 
-/// A path as it is shown: with `/` on every system.
-pub fn slashed(path: &Path) -> String {
-    path.to_string_lossy().replace('\\', "/")
-}
-
-/// An i/o error in plain words, without the number of the system call.
-pub fn plain(error: &std::io::Error) -> String {
-    let kind = error.kind();
-    if kind == std::io::ErrorKind::NotFound {
-        "no such file or folder".to_owned()
-    } else if kind == std::io::ErrorKind::PermissionDenied {
-        "permission denied".to_owned()
-    } else {
-        error.to_string().to_lowercase()
-    }
-}
-
-fn walk(root: &Path, prefix: Option<&str>, found: &mut Vec<Found>, share: &mut Share) {
-    let root_name = root_name(root);
-    let is_file = root.is_file();
-    for entry in WalkDir::new(root).sort_by_file_name() {
+fn walk(root: &Root<'_>, number: usize, found: &mut Vec<Found>, share: &mut Share) {
+    for entry in WalkDir::new(root.path).sort_by_file_name() {
         let entry = match entry {
             Ok(entry) => entry,
             Err(error) => {
-                let path = error.path().map_or_else(|| slashed(root), |path| relative(root, path));
+                let path = error.path().unwrap_or(root.path);
                 let reason = error.io_error().map_or_else(|| error.to_string(), plain);
-                share.skipped.push(Skipped { path, reason });
+                share.skipped.push(Skipped { path: root.shown(path), reason });
                 continue;
             }
         };
-        let inside = if is_file {
-            entry.file_name().to_string_lossy().into_owned()
-        } else {
-            relative(root, entry.path())
-        };
-        let shown = prefix.map_or_else(|| inside.clone(), |prefix| format!("{prefix}/{inside}"));
-        // A link may lead out of the share, or back into it: named, not followed.
-        if entry.path_is_symlink() && entry.depth() > 0 {
-            let reason = "symbolic link, not followed".to_owned();
-            share.skipped.push(Skipped { path: shown, reason });
-            continue;
-        }
         if entry.file_type().is_dir() {
             continue;
         }
-        let bytes = entry.metadata().map_or(0, |metadata| metadata.len());
-        let device = device_name(&inside, &root_name);
-        found.push(Found { file: entry.path().to_owned(), shown, device, bytes });
-    }
-}
-
-fn relative(root: &Path, path: &Path) -> String {
-    slashed(path.strip_prefix(root).unwrap_or(path))
-}
-
-/// The name of the folder given; a file's folder for a file.
-fn root_name(root: &Path) -> String {
-    let full = root.canonicalize().unwrap_or_else(|_| root.to_owned());
-    let folder = if full.is_file() { full.parent().unwrap_or(&full) } else { &full };
-    let inside_root = slashed(folder);
-    let parts: Vec<&str> = inside_root.split('/').filter(|part| !part.is_empty()).collect();
-    let device = parts.iter().rev().find(|part| !is_inner(part) && !is_date(part));
-    (*device.or(parts.last()).unwrap_or(&"device")).to_owned()
-}
-
-/// The device that a file belongs to: the folders above the agent's, without nights.
-fn device_name(inside: &str, root_name: &str) -> String {
-    let mut folders: Vec<&str> = inside.split('/').collect();
-    folders.pop();
-    while folders.last().is_some_and(|folder| is_inner(folder)) {
-        folders.pop();
-    }
-    // An inner folder can itself hold unknown sub-folders (copies): cut at the first one.
-    if let Some(first_inner) = folders.iter().position(|folder| is_inner(folder))
-        && first_inner > 0
-    {
-        folders.truncate(first_inner);
-    }
-    let named: Vec<&str> = folders.into_iter().filter(|folder| !is_date(folder)).collect();
-    if named.is_empty() { root_name.to_owned() } else { named.join("/") }
-}
-
-fn is_inner(folder: &str) -> bool {
-    let lower = folder.to_lowercase();
-    INNER_FOLDERS.contains(&lower.as_str())
-}
-
-/// `2025-03-24`, `20250324`, `24.03.2025`: digits and separators, six digits or more.
-fn is_date(folder: &str) -> bool {
-    let digits = folder.bytes().filter(u8::is_ascii_digit).count();
-    let only = folder.bytes().all(|b| b.is_ascii_digit() || matches!(b, b'-' | b'_' | b'.'));
-    only && (6..=14).contains(&digits)
-}
-
-enum Kind {
-    Log(usize, Option<String>),
-    UnknownLog,
-    Other,
-    Unreadable(String),
-}
-
-fn recognise(found: &Found, formats: &Formats) -> Kind {
-    let name = found.shown.rsplit('/').next().unwrap_or(&found.shown);
-    if let Some((format, task)) = formats.by_file_name(name) {
-        return Kind::Log(format, task);
-    }
-    if !name.to_lowercase().ends_with(".log") {
-        return Kind::Other;
-    }
-    let mut head = Vec::with_capacity(64 << 10);
-    let read = File::open(&found.file).and_then(|file| file.take(64 << 10).read_to_end(&mut head));
-    if let Err(error) = read {
-        return Kind::Unreadable(plain(&error));
-    }
-    match by_content(&head, formats) {
-        Some(format) => Kind::Log(format, None),
-        None => Kind::UnknownLog,
-    }
-}
-
-/// The format whose rules find most events in a file's head; none where two are level.
-fn by_content(head: &[u8], formats: &Formats) -> Option<usize> {
-    let (encoding, mark) = text::sniff(head);
-    let mut decoded = String::new();
-    let head = if encoding == text::TextEncoding::Bytes {
-        &head[mark..]
-    } else {
-        text::transcode_utf16(&head[mark..], encoding, &mut decoded);
-        decoded.as_bytes()
-    };
-    let mut scores: Vec<(u64, usize)> = Vec::new();
-    for (at, format) in formats.formats.iter().enumerate() {
-        // A format that ignores most of its lines would claim any file.
-        if format.xml.is_some() || format.event_log.is_some() || format.others != Default::default()
-        {
+        let shown = root.shown(entry.path());
+        if let Some(reason) = not_read(&entry, root) {
+            share.skipped.push(Skipped { path: shown, reason: reason.to_owned() });
             continue;
         }
-        let mut events = 0;
-        let mut count = |line: &provtrace_parsers::engine::Line<'_>| {
-            let telling = line.outcome == Outcome::Event && line.event != Some(Event::Alive);
-            events += u64::from(telling) * 3 + u64::from(line.event == Some(Event::Alive));
-        };
-        Reader::new(format, DateOrder::MonthFirst, b'\n').block(head, BlockEnd::Last, &mut count);
-        scores.push((events, at));
-    }
-    scores.sort_by_key(|(events, at)| (std::cmp::Reverse(*events), *at));
-    match scores.as_slice() {
-        [(best, at), (second, _), ..] if best > second => Some(*at),
-        _none_or_level => None,
+        let bytes = entry.metadata().map_or(0, |metadata| metadata.len());
+        let inside = if root.is_file { slashed(root.path) } else { root.below(entry.path()) };
+        let file = entry.into_path();
+        found.push(Found { file, shown, inside, bytes, member: None, root: number });
     }
 }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
+/// Why a thing that is no folder is not opened, if it isn't.
+fn not_read(entry: &DirEntry, root: &Root<'_>) -> Option<&'static str> {
+    let given = entry.depth() == 0;
+    if given && root.is_file || entry.file_type().is_file() {
+        None
+    } else if entry.path_is_symlink() && !given {
+        // It may lead out of the share, or back into it.
+        Some("symbolic link, not followed")
+    } else {
+        Some("no file but a pipe, a socket or a device, not opened")
+    }
+}
 
-    #[test]
-    fn devices_are_named_by_the_folder_above_the_agents() {
-        let table = [
-            ("PAR-1/ProgramData/LANDesk/Log/vulscan.log", "PAR-1"),
-            ("2025-03-24/PAR-1/Program Files (x86)/LANDesk/LDClient/Data/x.log", "PAR-1"),
-            ("site/PAR-1/ldprovisioning/ldProvision.log", "site/PAR-1"),
-            ("PAR-1/vulscan.log", "PAR-1"),
-            ("ProgramData/LANDesk/Log/vulscan.log", "share"),
-            ("vulscan.log", "share"),
-            ("PAR-1/ProgramData/LANDesk/Log/copy/vulscan.log", "PAR-1"),
-            ("机器/Log/vulscan.log", "机器"),
-        ];
-        for (path, device) in table {
-            assert_eq!(device_name(path, "share"), device, "{path}");
+impl Root<'_> {
+    /// A path below this one, as it is shown.
+    fn shown(&self, path: &Path) -> String {
+        match &self.prefix {
+            Some(prefix) if path == self.path => prefix.clone(),
+            Some(prefix) => format!("{prefix}/{}", self.below(path)),
+            None => self.below(path),
         }
     }
+
+    fn below(&self, path: &Path) -> String {
+        let below = path.strip_prefix(self.path).unwrap_or(path);
+        let own = path.file_name().filter(|_| below.as_os_str().is_empty());
+        slashed(own.map_or(below, Path::new))
+    }
+
+    /// A path in a file that was given, from the file's own name on.
+    fn own_name<'i>(&self, inside: &'i str) -> &'i str {
+        let folders = slashed(self.path).rfind('/').map_or(0, |at| at + 1);
+        inside.get(folders..).unwrap_or(inside)
+    }
+}
+
+/// Puts the logs that lie in archives in the place of these.
+fn open_archives(found: Vec<Found>, formats: &Formats, share: &mut Share) -> Vec<Found> {
+    let is_log = |name: &str| is_log(name, formats);
+    let opened: Vec<(Vec<Found>, bundle::Bundle)> = found
+        .into_par_iter()
+        .map(|mut found| {
+            if bundle::is_zip(&found.inside) {
+                let mut bundle = bundle::open(&found.file, &is_log);
+                let logs = std::mem::take(&mut bundle.logs);
+                for (name, _) in &mut bundle.refused {
+                    let between = if name.is_empty() { "" } else { "!/" };
+                    *name = format!("{}{between}{name}", found.shown);
+                }
+                return (logs.into_iter().map(|log| found.member(log)).collect(), bundle);
+            }
+            let content = bundle::of_gzip(&found.inside).filter(|content| is_log(content));
+            if let Some(content) = content {
+                let name = content.rsplit('/').next().unwrap_or(content).to_owned();
+                found.shown = format!("{}!/{name}", found.shown);
+                found.member = Some(Member::of_gzip(name));
+            }
+            (vec![found], bundle::Bundle::default())
+        })
+        .collect();
+    let mut all = Vec::new();
+    for (found, bundle) in opened {
+        all.extend(found);
+        share.other_files += bundle.others;
+        let skipped = bundle.refused.into_iter().map(|(path, reason)| Skipped { path, reason });
+        share.skipped.extend(skipped);
+    }
+    all
+}
+
+impl Found {
+    /// A log in this archive.
+    fn member(&self, log: Packed) -> Found {
+        Found {
+            file: self.file.clone(),
+            shown: format!("{}!/{}", self.shown, log.member.name),
+            inside: format!("{}!/{}", self.inside, log.inside),
+            bytes: log.bytes,
+            member: Some(log.member),
+            root: self.root,
+        }
+    }
+}
+
+/// Tells what each file is; what is no log is only counted or listed.
+fn recognise_all(found: Vec<Found>, formats: &Formats, share: &mut Share) -> Vec<(Found, Log)> {
+    let kinds: Vec<(Found, Kind)> = found
+        .into_par_iter()
+        .map(|found| {
+            let kind = recognise(&found.shown, &found.file, found.member.as_ref(), formats);
+            (found, kind)
+        })
+        .collect();
+    let mut logs = Vec::new();
+    for (found, kind) in kinds {
+        match kind {
+            Kind::Log(log) => logs.push((found, log)),
+            Kind::UnknownLog => share.unrecognised.push(found.shown),
+            Kind::Other => share.other_files += 1,
+            Kind::Unreadable(reason) => share.skipped.push(Skipped { path: found.shown, reason }),
+        }
+    }
+    logs
+}
+
+/// Devices that have logs in an agent's folder, not in archives: with the number of the path
+/// given, in capitals.
+fn known_devices(logs: &[(Found, Log)]) -> BTreeSet<(usize, String)> {
+    let plain = logs.iter().filter(|(found, _)| found.member.is_none());
+    let agents = plain.filter(|(found, _)| layout::is_agents(&found.inside));
+    let name = |inside: &str| layout::guess(inside, &|_| false).unwrap_or_default();
+    agents.map(|(found, _)| (found.root, name(&found.inside).to_uppercase())).collect()
+}
+
+/// Groups logs by device, each device's in order of `shown`.
+fn devices(
+    logs: Vec<(Found, Log)>,
+    roots: &[Root<'_>],
+    layout: Option<&Layout>,
+    formats: &Formats,
+    skipped: &mut Vec<Skipped>,
+) -> Vec<Device> {
+    let mut named = Vec::new();
+    let known = known_devices(&logs);
+    for (found, log) in logs {
+        let name = device_of(&found, &roots[found.root], layout, &known);
+        if layout.is_some() && name.is_none() {
+            let reason = "its path does not fit --layout".to_owned();
+            skipped.push(Skipped { path: found.shown, reason });
+        } else {
+            named.push((name, found, log));
+        }
+    }
+    let hosts = hosts(&named, roots, formats);
+    let mut devices: BTreeMap<String, Device> = BTreeMap::new();
+    for (name, found, log) in named {
+        let host = hosts.get(&found.root).filter(|hosts| hosts.len() == 1);
+        let host = host.and_then(|hosts| hosts.first());
+        let name = name.unwrap_or_else(|| host.unwrap_or(&roots[found.root].name).clone());
+        let device = devices.entry(name.to_uppercase());
+        let device = device.or_insert_with(|| Device { name, sources: Vec::new() });
+        let Found { file, shown, bytes, member, .. } = found;
+        let Log { format, task } = log;
+        device.sources.push(Source { file, shown, format, task, bytes, member });
+    }
+    let mut devices: Vec<Device> = devices.into_values().collect();
+    for device in &mut devices {
+        device.sources.sort_by(|a, b| a.shown.cmp(&b.shown));
+        let mut seen = BTreeSet::new();
+        device.sources.retain(|source| {
+            let name = source.member.as_ref().map(|member| member.name.clone());
+            seen.insert((source.file.clone(), name))
+        });
+    }
+    devices
+}
+
+/// The device that a path names.
+fn device_of(
+    found: &Found,
+    root: &Root<'_>,
+    layout: Option<&Layout>,
+    known: &BTreeSet<(usize, String)>,
+) -> Option<String> {
+    if let Some(layout) = layout {
+        return layout.device(&found.inside);
+    }
+    let is_known = |name: &str| known.contains(&(found.root, name.to_uppercase()));
+    // What is above a file that was given names its device as it does a folder's.
+    let inside = if root.is_file { root.own_name(&found.inside) } else { &found.inside };
+    layout::guess(inside, &is_known)
+}
+
+/// The host names that lie in the folders given, not in a device's folder there.
+fn hosts(
+    named: &[(Option<String>, Found, Log)],
+    roots: &[Root<'_>],
+    formats: &Formats,
+) -> BTreeMap<usize, BTreeSet<String>> {
+    let mut hosts: BTreeMap<usize, BTreeSet<String>> = BTreeMap::new();
+    for (name, found, log) in named {
+        let format = &formats.formats[log.format];
+        let facts = format.kind == SourceKind::DeviceFacts;
+        if name.is_none() && facts && !roots[found.root].is_file {
+            let host = host_name(&found.file, found.member.as_ref(), format);
+            hosts.entry(found.root).or_default().extend(host);
+        }
+    }
+    hosts
 }

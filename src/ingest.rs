@@ -18,9 +18,12 @@ use crate::eventlog;
 use crate::source::{Block, OpenSource, ReadEnd, Sink};
 
 /// Of lines that only show life, one in so many milliseconds is kept, besides the edges.
-const KEEP_EVERY: i64 = 30_000;
+pub const KEEP_EVERY: i64 = 30_000;
 /// Most records that are kept of one source: bounds memory against hostile logs.
 const MOST_ENTRIES: usize = 400_000;
+
+/// Most bytes of text that are kept of one device.
+const MOST_TEXT: usize = 64 << 20;
 
 /// A line as it can be quoted.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -55,8 +58,10 @@ pub struct Entry {
 /// One log, read.
 #[derive(Debug, Clone)]
 pub struct SourceLog {
-    /// As shown.
+    /// The file that it lies in, as shown.
     pub path: String,
+    /// Its name in that file, if the file is an archive.
+    pub member: Option<String>,
     /// Whose traces its lines are.
     pub kind: SourceKind,
     /// The task id in the file's name.
@@ -87,10 +92,12 @@ pub fn read_device(device: &Device, formats: &Formats, progress: &dyn Fn(u64)) -
     let mut logs = DeviceLogs { device: device.name.clone(), ..DeviceLogs::default() };
     let mut dates = DateOrders::new(device, formats);
     let mut buffer = Vec::new();
-    for source in &device.sources {
+    let mut room = MOST_TEXT;
+    for (at, source) in device.sources.iter().enumerate() {
         let format = &formats.formats[source.format];
-        let mut keeper = Keeper::new(format);
+        let mut keeper = Keeper::new(format, room);
         let read = read_source(source, format, &mut dates, &mut buffer, &mut keeper, progress);
+        source.release(device.sources.get(at + 1));
         let skipped = |reason: String| Skipped { path: source.shown.clone(), reason };
         let end = match read {
             Ok(end) => end,
@@ -100,15 +107,18 @@ pub fn read_device(device: &Device, formats: &Formats, progress: &dyn Fn(u64)) -
             }
         };
         keeper.finish();
+        room = keeper.room;
         logs.skipped.extend(end.stopped.map(skipped));
         if keeper.dropped > 0 {
             let dropped = keeper.dropped;
-            let reason =
-                format!("partly read: {dropped} records beyond {MOST_ENTRIES} were only counted");
+            let reason = format!(
+                "partly read: {dropped} records beyond {MOST_ENTRIES} of a log or {MOST_TEXT} bytes of a device were only counted"
+            );
             logs.skipped.push(skipped(reason));
         }
         logs.sources.push(SourceLog {
-            path: source.shown.clone(),
+            path: source.path().to_owned(),
+            member: source.member.as_ref().map(|member| member.name.clone()),
             kind: format.kind,
             task: source.task.clone(),
             entries: keeper.entries,
@@ -116,6 +126,7 @@ pub fn read_device(device: &Device, formats: &Formats, progress: &dyn Fn(u64)) -
             bytes: end.bytes,
         });
     }
+    device.release();
     logs.warnings = dates.warnings;
     logs
 }
@@ -169,7 +180,7 @@ impl<'d> DateOrders<'d> {
         let (device, formats) = (self.device, self.formats);
         let known = *self.known.get_or_insert_with(|| {
             let mut other_days = BTreeSet::new();
-            for other in device.sources.iter().filter(|other| other.file != source.file) {
+            for other in device.sources.iter().filter(|other| other.shown != source.shown) {
                 let format = &formats.formats[other.format];
                 let Ok(open) = OpenSource::open(other, format, Vec::new()) else { continue };
                 match open.date_order() {
@@ -209,6 +220,8 @@ struct Keeper<'f> {
     format: &'f Format,
     entries: Vec<Entry>,
     dropped: u64,
+    /// Bytes of text that may still be kept.
+    room: usize,
     /// The last stamped line, not kept yet; its text is still in the block.
     last: Option<Last>,
     /// The same from an earlier block.
@@ -229,8 +242,9 @@ struct Last {
 }
 
 impl<'f> Keeper<'f> {
-    fn new(format: &'f Format) -> Keeper<'f> {
-        Keeper { format, entries: Vec::new(), dropped: 0, last: None, carried: None, kept_at: None }
+    fn new(format: &'f Format, room: usize) -> Keeper<'f> {
+        let entries = Vec::new();
+        Keeper { format, entries, dropped: 0, room, last: None, carried: None, kept_at: None }
     }
 
     /// The last line of a source is the end of what it shows.
@@ -244,7 +258,10 @@ impl<'f> Keeper<'f> {
         if let Some(stamp) = entry.stamp {
             self.kept_at = Some(stamp);
         }
-        if self.entries.len() < MOST_ENTRIES {
+        // Twice: a field of the event may hold most of the line again.
+        let text = entry.quote.text.len() * 2;
+        if self.entries.len() < MOST_ENTRIES && text <= self.room {
+            self.room -= text;
             self.entries.push(entry);
         } else {
             self.dropped += 1;
@@ -262,7 +279,10 @@ impl<'f> Keeper<'f> {
     }
 
     /// Keeps the line before, if `stamp` comes after a silence (or before it, by a jump).
-    fn edge(&mut self, stamp: Stamp, block: &mut Block<'_>) -> bool {
+    fn edge(&mut self, stamp: Stamp, pid: Option<u32>, block: &mut Block<'_>) -> bool {
+        let last_pid = self.last.map(|last| last.pid);
+        let last_pid = last_pid.or(self.carried.as_ref().map(|entry| entry.pid)).flatten();
+        let other_pid = last_pid.zip(pid).is_some_and(|(last, pid)| last != pid);
         let before = self.last.map(|last| last.stamp);
         let before =
             before.or(self.carried.as_ref().and_then(|entry| entry.stamp)).or(self.kept_at);
@@ -271,10 +291,10 @@ impl<'f> Keeper<'f> {
             !(0..=KEEP_EVERY).contains(&gap)
         });
         let due = self.kept_at.is_none_or(|kept| stamp.0 - kept.0 > KEEP_EVERY);
-        if silence || due {
+        if silence || due || other_pid {
             self.keep_last(block);
         }
-        silence || self.kept_at.is_none()
+        silence || other_pid || self.kept_at.is_none()
     }
 }
 
@@ -298,7 +318,7 @@ impl Sink for Keeper<'_> {
         match (&line.event, line.stamp) {
             (Some(event), stamp) if *event != Event::Alive => {
                 if let Some(stamp) = stamp {
-                    self.edge(stamp, block);
+                    self.edge(stamp, line.pid, block);
                 }
                 // The line before an event is the end of what came before it.
                 self.keep_last(block);
@@ -313,7 +333,7 @@ impl Sink for Keeper<'_> {
                 });
             }
             (_, Some(stamp)) if line.outcome != Outcome::Continued => {
-                let is_edge = self.edge(stamp, block);
+                let is_edge = self.edge(stamp, line.pid, block);
                 self.carried = None;
                 self.last = Some(Last {
                     number: line.number,

@@ -7,6 +7,9 @@ use serde::Serialize;
 
 use crate::ingest::{DeviceLogs, Entry, SourceLog};
 
+/// How far a parent's clock reading and its child's lines may lie apart, in seconds.
+pub const SLACK: i64 = 3;
+
 /// A record, by its place in [`DeviceLogs`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct EntryRef {
@@ -209,8 +212,11 @@ impl Lifetime {
     }
 
     /// Whether its own traces show it alive at some moment from `from` to `to`.
+    ///
+    /// Stamps are whole seconds: a last line, which is no end, reaches into the next one.
     pub fn covers(&self, from: Stamp, to: Stamp) -> bool {
-        self.start.at <= to && from <= self.end.at
+        let lasts = if self.end.known == Known::Burst { 1000 } else { 0 };
+        self.start.at <= to && from.0 <= self.end.at.0 + lasts
     }
 
     /// When its work began: after the wait, if it waited.

@@ -1,6 +1,8 @@
 //! provtrace: finds the provisioning steps that failed because a scan or a policy task held
 //! sdclient, and proves each with lines.
 
+mod archive;
+mod bundle;
 mod cli;
 mod clock;
 mod contract;
@@ -9,25 +11,35 @@ mod deployment;
 mod device;
 mod discover;
 mod eventlog;
+mod holder;
 mod ingest;
+mod layout;
 mod lifetime;
+mod output;
+mod paths;
+mod pattern;
+mod place;
 mod progress;
 mod provision;
 mod rank;
+mod recognise;
 mod report;
 mod run;
 mod scan;
+mod sequence;
 mod signature;
 mod source;
+mod spans;
 mod summary;
 mod tasks;
 mod testimony;
 mod timeline;
 mod trace;
 mod witness;
+mod zones;
 
-use std::fs::File;
-use std::io::{self, BufWriter, IsTerminal, Write};
+use std::io;
+use std::path::Path;
 use std::process::ExitCode;
 
 use clap::Parser;
@@ -38,6 +50,7 @@ use crate::cli::{AnalyzeArgs, Cli, Command, EventsArgs, FailOn, Format, InputArg
 use crate::clock::Window;
 use crate::device::Request;
 use crate::discover::{Share, Skipped, discover};
+use crate::output::Output;
 use crate::progress::Progress;
 use crate::report::records::Records;
 use crate::report::table::Style;
@@ -95,37 +108,45 @@ impl From<io::Error> for Failure {
 
 /// `analyze`: the stages, one call each.
 fn analyze(args: &AnalyzeArgs) -> Result<u8, Failure> {
-    let request = request(&args.input)?;
+    let request = request(
+        &args.input,
+        args.tasks.as_deref(),
+        Window { since: args.since, until: args.until },
+    )?;
     let share = find(&args.input, &request)?;
-    let progress = Progress::new(&share, args.input.no_progress);
-    let devices = in_parallel(&args.input, || {
+    let progress = Progress::new(&share, args.no_progress);
+    let devices = in_parallel(args.threads, || {
         let analyze = |device| device::analyze(device, &request, &|bytes| progress.read(bytes));
         share.devices.par_iter().map(analyze).collect()
     })?;
     progress.finish();
-    let report = summary::summarize(devices, &share)
+    let report = summary::summarize(devices, &share, &request)
         .map_err(|error| Failure::Asked(format!("the ranking failed: {error}")))?;
-    tell_skipped(&report.coverage.skipped);
+    let skipped = &report.coverage.skipped;
+    tell_skipped(skipped);
     if report.coverage.files == 0 {
-        return Err(nothing_readable(&share));
+        return Err(nothing_readable(&share, skipped.len()));
     }
-    let mut out = output(&args.input)?;
+    let mut out = output(&args.input, &share)?;
     match args.format {
         Format::Json => report::json::write(&report, &mut out)?,
-        Format::Table => report::table::write(&report, style(&args.input, None), &mut out)?,
+        Format::Table => {
+            report::table::write(&report, style(&args.input, None), args.evidence, &mut out)?;
+        }
     }
-    out.flush()?;
+    out.finish()?;
     let found = args.fail_on == Some(FailOn::Any) && !report.incidents.is_empty();
-    Ok(status(&args.input, &report.coverage.skipped, if found { FOUND } else { 0 }))
+    Ok(status(&args.input, skipped, if found { FOUND } else { 0 }))
 }
 
 /// `events`: one source after the other, in order.
 fn events(args: &EventsArgs) -> Result<u8, Failure> {
-    let request = request(&args.input)?;
+    let request = request(&args.input, None, Window::default())?;
     let share = find(&args.input, &request)?;
-    let mut out = output(&args.input)?;
+    let mut out = output(&args.input, &share)?;
     let mut skipped = share.skipped.clone();
     let mut buffer = Vec::new();
+    let mut read_any = false;
     for device in &share.devices {
         let mut dates = ingest::DateOrders::new(device, &request.formats);
         for source in &device.sources {
@@ -137,83 +158,90 @@ fn events(args: &EventsArgs) -> Result<u8, Failure> {
             if let Some(error) = records.failed {
                 return Err(Failure::Write(error));
             }
+            read_any |= read.is_ok();
             let reason = read.map_or_else(Some, |end| end.stopped);
             skipped.extend(reason.map(|reason| Skipped { path: source.shown.clone(), reason }));
         }
+        device.release();
     }
-    out.flush()?;
-    tell_skipped(&skipped);
-    Ok(status(&args.input, &skipped, 0))
+    finish(&args.input, &share, out, &skipped, read_any)
 }
 
 /// `timeline`: one picture a device.
 fn timeline(args: &TimelineArgs) -> Result<u8, Failure> {
-    let request = request(&args.input)?;
+    let request = request(&args.input, args.tasks.as_deref(), Window::default())?;
     let share = find(&args.input, &request)?;
-    let mut out = output(&args.input)?;
+    let mut out = output(&args.input, &share)?;
     let mut skipped = share.skipped.clone();
+    let mut read_any = false;
     for device in &share.devices {
         let story = device::tell(device, &request, &|_| {});
         report::lanes::write(&story, style(&args.input, args.width), &mut out)?;
+        read_any |= !story.logs.sources.is_empty();
         skipped.extend(story.logs.skipped);
     }
-    out.flush()?;
-    tell_skipped(&skipped);
-    Ok(status(&args.input, &skipped, 0))
+    finish(&args.input, &share, out, &skipped, read_any)
 }
 
-fn request(input: &InputArgs) -> Result<Request, Failure> {
-    let formats = Formats::builtin().map_err(|error| Failure::Asked(error.to_string()))?;
-    let tasks = match &input.tasks {
-        Some(path) => Tasks::read(path).map_err(Failure::Asked)?,
-        None => Tasks::default(),
-    };
-    Ok(Request { formats, tasks, window: Window { since: input.since, until: input.until } })
+/// Puts the output in its place, and says what could not be read.
+fn finish(
+    input: &InputArgs,
+    share: &Share,
+    out: Output,
+    skipped: &[Skipped],
+    read_any: bool,
+) -> Result<u8, Failure> {
+    tell_skipped(skipped);
+    if !read_any {
+        return Err(nothing_readable(share, skipped.len()));
+    }
+    out.finish()?;
+    Ok(status(input, skipped, 0))
+}
+
+fn request(input: &InputArgs, tasks: Option<&Path>, window: Window) -> Result<Request, Failure> {
+    let page = input.codepage.unwrap_or_default();
+    let mut formats = Formats::builtin().map_err(|error| Failure::Asked(error.to_string()))?;
+    formats.read_with(page);
+    let tasks = tasks.map(|path| Tasks::read(path, page)).transpose().map_err(Failure::Asked)?;
+    if window.is_empty() {
+        return Err(Failure::Asked(
+            "--since is not before --until: no step can begin in it".to_owned(),
+        ));
+    }
+    let zones = input.tz.clone();
+    Ok(Request { formats, tasks: tasks.unwrap_or_default(), zones, window })
 }
 
 /// The devices that are asked for.
 fn find(input: &InputArgs, request: &Request) -> Result<Share, Failure> {
-    let mut share = discover(&input.paths, &request.formats).map_err(Failure::Asked)?;
+    let paths = paths::given(&input.paths, io::stdin().lock()).map_err(Failure::Asked)?;
+    let mut share =
+        discover(&paths, input.layout.as_ref(), &request.formats).map_err(Failure::Asked)?;
     if share.devices.is_empty() {
-        return Err(nothing_readable(&share));
+        tell_skipped(&share.skipped);
+        return Err(nothing_readable(&share, share.skipped.len()));
     }
-    if !input.device.is_empty() {
-        let all = share.devices.len();
-        share
-            .devices
-            .retain(|device| input.device.iter().any(|name| matches_name(name, &device.name)));
-        if share.devices.is_empty() {
-            let names = input.device.join(", ");
-            return Err(Failure::Asked(format!(
-                "no device is named {names}; there are {all}: `provtrace analyze` without --device lists them"
-            )));
-        }
+    if input.device.is_empty() {
+        return Ok(share);
+    }
+    let all: Vec<String> = share.devices.iter().map(|device| device.name.clone()).collect();
+    let is_asked = |name: &str| input.device.iter().any(|pattern| pattern::fits(pattern, name));
+    share.devices.retain(|device| is_asked(&device.name));
+    // What lies in the folder of another device is not asked for either.
+    let of_asked = |path: &str| path.split('/').any(is_asked);
+    share.skipped.retain(|skipped| of_asked(&skipped.path));
+    share.unrecognised.retain(|path| of_asked(path));
+    if share.devices.is_empty() {
+        let more = if all.len() > 10 { ", …" } else { "" };
+        let some = all.iter().take(10).map(String::as_str).collect::<Vec<_>>().join(", ");
+        let names = input.device.join(", ");
+        return Err(Failure::Asked(format!("no device is named {names}; there are {some}{more}")));
     }
     Ok(share)
 }
 
-/// Whether a name fits a pattern in which `*` stands for anything; the last part of a name
-/// such as `site/PAR-1` is enough.
-fn matches_name(pattern: &str, name: &str) -> bool {
-    let (pattern, name) = (pattern.to_lowercase(), name.to_lowercase());
-    let fits = |name: &str| {
-        let mut parts = pattern.split('*');
-        let Some(mut rest) = parts.next().and_then(|first| name.strip_prefix(first)) else {
-            return false;
-        };
-        let mut last = None;
-        for part in parts {
-            let Some(at) = rest.find(part) else { return false };
-            last = Some(part);
-            rest = &rest[at + part.len()..];
-        }
-        rest.is_empty() || last.is_some_and(|part| part.is_empty() || name.ends_with(part))
-    };
-    fits(&name) || name.rsplit('/').next().is_some_and(fits)
-}
-
-fn nothing_readable(share: &Share) -> Failure {
-    let unread = share.skipped.len();
+fn nothing_readable(share: &Share, unread: usize) -> Failure {
     let unknown = share.unrecognised.len();
     let others = share.other_files;
     Failure::Asked(format!(
@@ -223,27 +251,24 @@ fn nothing_readable(share: &Share) -> Failure {
     ))
 }
 
-fn in_parallel<T: Send>(input: &InputArgs, work: impl FnOnce() -> T + Send) -> Result<T, Failure> {
-    let threads = input.threads.map_or(0, usize::from);
+fn in_parallel<T: Send>(
+    threads: Option<u16>,
+    work: impl FnOnce() -> T + Send,
+) -> Result<T, Failure> {
+    let threads = threads.map_or(0, usize::from);
     let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build();
     let pool =
         pool.map_err(|error| Failure::Asked(format!("no threads: {error}; try --threads 1")))?;
     Ok(pool.install(work))
 }
 
-fn output(input: &InputArgs) -> Result<Box<dyn Write>, Failure> {
-    let Some(path) = &input.output else {
-        return Ok(Box::new(BufWriter::new(io::stdout().lock())));
-    };
-    let shown = discover::slashed(path);
-    let file = File::create(path)
-        .map_err(|error| Failure::Asked(format!("{shown}: {}", discover::plain(&error))))?;
-    Ok(Box::new(BufWriter::new(file)))
+fn output(input: &InputArgs, share: &Share) -> Result<Output, Failure> {
+    Output::open(input.output.as_deref(), share).map_err(Failure::Asked)
 }
 
 /// Colour and width of a terminal; neither for a file or a pipe.
 fn style(input: &InputArgs, width: Option<u16>) -> Style {
-    let terminal = input.output.is_none() && io::stdout().is_terminal();
+    let terminal = input.output.is_none() && output::is_terminal();
     let wanted = std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty());
     let own = if terminal { progress::terminal_width() } else { None };
     Style { width: width.or(own).unwrap_or(100).max(40), colour: terminal && wanted }

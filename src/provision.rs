@@ -7,8 +7,9 @@ use provtrace_parsers::event::{ActionOutcome, Event};
 use provtrace_parsers::format::{Formats, SourceKind};
 use provtrace_parsers::stamp::Stamp;
 
-use crate::ingest::DeviceLogs;
+use crate::ingest::{DeviceLogs, SourceLog};
 use crate::lifetime::{EntryRef, Program, Span};
+use crate::sequence::in_file_order;
 
 /// A process that the provisioning agent started.
 #[derive(Debug, Clone)]
@@ -69,98 +70,71 @@ pub struct Provisioning {
     pub actions: Vec<Action>,
     /// Names of the task, if the agent logged one.
     pub task_names: Vec<(Stamp, String)>,
-    /// Whether there is such a log at all.
-    pub logged: bool,
+    /// Ends and results whose beginning no log shows.
+    pub unpaired: u64,
+    /// Events that could not be used, since no stamp stands before them.
+    pub without_stamp: u64,
 }
 
-/// Reads the provisioning records of a device. A log that lies there twice counts once.
+/// Reads the provisioning records of a device. A log that rolled is read as one, and one that
+/// lies there twice counts once.
 pub fn read(logs: &DeviceLogs, formats: &Formats) -> Provisioning {
-    let mut all = Provisioning::default();
-    let mut seen_children = BTreeSet::new();
-    let mut seen_actions = BTreeSet::new();
-    for (source, log) in logs.sources.iter().enumerate() {
-        if log.kind != SourceKind::Provisioning {
-            continue;
-        }
-        let one = read_log(logs, source, formats);
-        all.logged |= one.logged;
-        for child in one.children {
-            let line = logs.entry(child.created).quote.text.clone();
-            if seen_children.insert((child.at, line)) {
-                all.children.push(child);
-            }
-        }
-        for action in one.actions {
-            if seen_actions.insert((action.at, action.name.clone())) {
-                all.actions.push(action);
-            }
-        }
-        all.task_names.extend(one.task_names);
+    let mut read = Provisioning::default();
+    let provisioning = logs.sources.iter().filter(|log| log.kind == SourceKind::Provisioning);
+    let families: BTreeSet<String> = provisioning.map(family).collect();
+    for name in families {
+        let own = |log: &SourceLog| log.kind == SourceKind::Provisioning && family(log) == name;
+        read_family(logs, &in_file_order(logs, own), formats, &mut read);
     }
-    all.children.sort_by_key(|child| (child.at, child.created));
-    all.actions.sort_by_key(|action| action.at);
-    all.task_names.sort();
-    all
+    read.children.sort_by_key(|child| (child.at, child.created));
+    read.actions.sort_by_key(|action| action.at);
+    read.task_names.sort();
+    read
 }
 
-fn read_log(logs: &DeviceLogs, source: usize, formats: &Formats) -> Provisioning {
-    let mut read = Provisioning::default();
+/// The name that a log and its rolled files share.
+fn family(log: &SourceLog) -> String {
+    let name = log.path.rsplit('/').next().unwrap_or(&log.path).to_lowercase();
+    name.chars().filter(|c| c.is_alphabetic()).collect()
+}
+
+fn read_family(logs: &DeviceLogs, places: &[EntryRef], formats: &Formats, read: &mut Provisioning) {
     // Children that have not ended, by the thread that started them, the last one on top.
     let mut open: BTreeMap<(Option<u32>, Option<u32>), Vec<usize>> = BTreeMap::new();
-    for (entry_at, entry) in logs.sources[source].entries.iter().enumerate() {
-        let place = EntryRef { source, entry: entry_at };
-        let Some(stamp) = entry.stamp else { continue };
+    let first_action = read.actions.len();
+    for place in places {
+        let entry = logs.entry(*place);
         let thread = (entry.pid, entry.tid);
-        match &entry.event {
-            Event::ProcessCreated { program, arguments } => {
-                open.entry(thread).or_default().push(read.children.len());
-                read.children.push(child(formats, program, arguments, stamp, place));
-            }
-            Event::ProcessExited { code } => {
-                if let Some(child) = open.get_mut(&thread).and_then(Vec::pop) {
-                    let exit = Exit { at: stamp, code: code.clone(), entry: place };
+        let Some(stamp) = entry.stamp else {
+            read.without_stamp += u64::from(entry.event != Event::Alive);
+            continue;
+        };
+        if let Event::ProcessCreated { program, arguments } = &entry.event {
+            open.entry(thread).or_default().push(read.children.len());
+            read.children.push(child(formats, program, arguments, stamp, *place));
+        } else if let Event::ProcessExited { code } = &entry.event {
+            match open.get_mut(&thread).and_then(Vec::pop) {
+                Some(child) => {
+                    let exit = Exit { at: stamp, code: code.clone(), entry: *place };
                     read.children[child].exit = Some(exit);
                 }
+                None => read.unpaired += 1,
             }
-            Event::ActionBegins { name } if !name.is_empty() => read.actions.push(Action {
-                name: name.clone(),
-                at: stamp,
-                installs_agent: formats.agent_install.is_match(name),
-                results: Vec::new(),
-            }),
-            Event::ActionResult { outcome } => {
-                if let Some(action) = read.actions.last_mut() {
-                    action.results.push((outcome.clone(), stamp, place));
-                }
+        } else if let Event::ActionBegins { name } = &entry.event
+            && !name.is_empty()
+        {
+            let installs_agent = formats.agent_install.is_match(name);
+            let (name, results) = (name.clone(), Vec::new());
+            read.actions.push(Action { name, at: stamp, installs_agent, results });
+        } else if let Event::ActionResult { outcome } = &entry.event {
+            match read.actions[first_action..].last_mut() {
+                Some(action) => action.results.push((outcome.clone(), stamp, *place)),
+                None => read.unpaired += 1,
             }
-            Event::TaskNamed { name } => read.task_names.push((stamp, name.clone())),
-            Event::SessionBegins { .. }
-            | Event::ActionBegins { .. }
-            | Event::Alive
-            | Event::RunStarts { .. }
-            | Event::RunEnds { .. }
-            | Event::ResultReported { .. }
-            | Event::PackageNamed { .. }
-            | Event::Refused { .. }
-            | Event::Waits
-            | Event::ScanStarts
-            | Event::DownloadFailed
-            | Event::Launched { .. }
-            | Event::Armed { .. }
-            | Event::Scheduled { .. }
-            | Event::PolicyArrives
-            | Event::HolderSeen
-            | Event::TaskState(_)
-            | Event::Monitored { .. }
-            | Event::LastStarted { .. }
-            | Event::LastDuration { .. }
-            | Event::ProcessSeen(_)
-            | Event::HostName { .. }
-            | Event::TimeZone { .. } => {}
+        } else if let Event::TaskNamed { name } = &entry.event {
+            read.task_names.push((stamp, name.clone()));
         }
-        read.logged = true;
     }
-    read
 }
 
 fn child(formats: &Formats, path: &str, arguments: &str, at: Stamp, created: EntryRef) -> Child {
@@ -194,9 +168,12 @@ impl Provisioning {
                 continue;
             }
             let next = self.actions.get(index + 1).map(|next| next.at);
-            let inside = |at: Stamp| at >= action.at && next.is_none_or(|next| at <= next);
-            let exits = self.children.iter().filter_map(|child| child.exit.as_ref());
-            let exit = exits.map(|exit| exit.at).filter(|at| inside(*at)).max();
+            let first = self.children.partition_point(|child| child.at < action.at);
+            let inside = |child: &&Child| next.is_none_or(|next| child.at <= next);
+            let children = self.children[first..].iter().take_while(inside);
+            let exits = children.filter_map(|child| child.exit.as_ref());
+            let exit =
+                exits.map(|exit| exit.at).filter(|at| next.is_none_or(|next| *at <= next)).max();
             let result = action.results.iter().map(|(_, at, _)| *at).max();
             installs.extend(exit.max(result).or(next));
         }

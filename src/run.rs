@@ -94,15 +94,20 @@ pub fn divide(
         let run = starts.partition_point(|start| *start <= draft.at).saturating_sub(1);
         groups[run].push(draft);
     }
-    for (start, group) in starts.iter().zip(groups) {
-        let run = runs.len();
+    let mut last_before = None;
+    for (run, group) in groups.into_iter().enumerate() {
         let number = u32::try_from(run + 1).unwrap_or(u32::MAX);
-        let span = (*start, starts.get(run + 1).copied());
-        let template = template_of(lifetimes, &group, provisioning, tasks, device, span);
+        let first = group.first().map_or(starts[run], |draft| draft.at);
+        let span = (last_before, first, starts.get(run + 1).copied());
+        let logged = task_name(&provisioning.task_names, span);
+        let template = template_of(lifetimes, &group, logged, tasks, device);
         runs.push(Run { number, template });
-        let named =
-            group.into_iter().map(|draft| named(lifetimes, draft, run, provisioning, tasks));
-        steps.extend(named);
+        last_before = group.last().map(|draft| draft.at).or(last_before);
+        let mut drafts = group.into_iter().peekable();
+        while let Some(draft) = drafts.next() {
+            let until = drafts.peek().map(|next| next.at);
+            steps.push(named(lifetimes, draft, until, run, provisioning, tasks));
+        }
     }
     number_steps(&mut steps);
     (runs, steps)
@@ -133,8 +138,9 @@ fn run_starts(
     for (stamp, item) in all {
         let pause = before.map_or(i64::MAX, |before| stamp.seconds_since(before));
         let known = item.is_some_and(|item| names.contains(items[item].1));
-        let again =
-            item.zip(first_item).is_some_and(|(item, first)| begins_again(&items, first, item));
+        // Of two names in turn, such as a restart and a generic one, nothing can be told.
+        let again = names.len() > 2
+            && item.zip(first_item).is_some_and(|(item, first)| begins_again(&items, first, item));
         let first =
             item.zip(first_item).is_some_and(|(item, first)| items[item].1 == items[first].1);
         let parted =
@@ -154,16 +160,13 @@ fn run_starts(
 /// Whether the sequence of `items` starts anew at `item`: the run's first two names again.
 fn begins_again(items: &[(Stamp, &str)], first: usize, item: usize) -> bool {
     let name = |at: usize| items.get(at).map(|(_, name)| *name);
-    let distance = item - first;
-    distance >= 2
-        && name(item) == name(first)
-        && name(first) != name(first + 1)
-        && (name(item + 1) == name(first + 1) || name(item + 1).is_none())
+    name(item) == name(first) && name(first) != name(first + 1) && name(item + 1) == name(first + 1)
 }
 
 fn named(
     lifetimes: &[Lifetime],
     draft: StepDraft,
+    until: Option<Stamp>,
     run: usize,
     provisioning: &Provisioning,
     tasks: &Tasks,
@@ -179,8 +182,11 @@ fn named(
         .unwrap_or_else(|| lifetime.program.name().to_owned());
     let mut codes = draft.codes;
     if let Some(action) = provisioning.action_at(draft.at) {
-        let later = action.results.iter().filter(|(_, at, _)| *at >= draft.at);
-        codes.extend(later.filter_map(|(outcome, _, entry)| match outcome {
+        // A result belongs to the last step before it.
+        let first = action.results.partition_point(|(_, at, _)| *at < draft.at);
+        let own = action.results[first..].iter();
+        let own = own.take_while(|(_, at, _)| until.is_none_or(|until| *at < until));
+        codes.extend(own.filter_map(|(outcome, _, entry)| match outcome {
             ActionOutcome::Code(code) => Some((code.clone(), *entry)),
             ActionOutcome::Success | ActionOutcome::Failed => None,
         }));
@@ -203,7 +209,8 @@ fn number_steps(steps: &mut [Step]) {
     for step in steps {
         step.ordinal = match &before {
             Some((run, task, name, ordinal)) if *run == step.run => {
-                let again = *task == step.task && *name == step.name;
+                // Without a task id, equal names may be different packages.
+                let again = step.task.is_some() && *task == step.task && *name == step.name;
                 if again { *ordinal } else { ordinal + 1 }
             }
             Some(_) | None => 1,
@@ -215,10 +222,9 @@ fn number_steps(steps: &mut [Step]) {
 fn template_of(
     lifetimes: &[Lifetime],
     steps: &[StepDraft],
-    provisioning: &Provisioning,
+    logged: Option<&str>,
     tasks: &Tasks,
     device: &str,
-    span: (Stamp, Option<Stamp>),
 ) -> Option<(String, TemplateSource)> {
     let mut votes: BTreeMap<&str, usize> = BTreeMap::new();
     for step in steps {
@@ -232,13 +238,22 @@ fn template_of(
     if let Some((name, _)) = most {
         return Some(((*name).to_owned(), TemplateSource::Mapping));
     }
-    let in_run = |at: Stamp| at >= span.0 && span.1.is_none_or(|until| at < until);
-    // The agent writes the name before the first action.
-    let early = |at: Stamp| in_run(at) || span.0.seconds_since(at).unsigned_abs() <= 3600;
-    let logged = provisioning.task_names.iter().filter(|(at, _)| early(*at)).map(|(_, name)| name);
-    let stepped = steps.iter().filter_map(|step| step.task_name.as_ref());
-    let name = logged.chain(stepped).find_map(|name| template_in_task_name(name, device))?;
+    let stepped = steps.iter().filter_map(|step| step.task_name.as_deref());
+    let mut names = logged.into_iter().chain(stepped);
+    let name = names.find_map(|name| template_in_task_name(name, device))?;
     Some((name, TemplateSource::TaskName))
+}
+
+/// The task's name that the agent logged for a run: the last one before its first step, and
+/// after the last step of the run before; else the first one in it.
+fn task_name(
+    names: &[(Stamp, String)],
+    (after, first, until): (Option<Stamp>, Stamp, Option<Stamp>),
+) -> Option<&str> {
+    let upto = names.partition_point(|(at, _)| *at <= first);
+    let before = names[..upto].last().filter(|(at, _)| after.is_none_or(|after| *at > after));
+    let inside = || names.get(upto).filter(|(at, _)| until.is_none_or(|until| *at < until));
+    before.or_else(inside).map(|(_, name)| name.as_str())
 }
 
 /// The template in a task name of the form `<template> <COMPUTER> <date>`.

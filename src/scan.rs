@@ -1,14 +1,18 @@
 //! Scans: lifetimes of vulscan, what launched them, and the steps that they are.
 
+use std::collections::BTreeMap;
+
 use provtrace_parsers::event::Event;
 use provtrace_parsers::format::SourceKind;
 use provtrace_parsers::stamp::Stamp;
 
-use crate::deployment::{Draft, read_arguments, records};
+use crate::deployment::{Draft, read_arguments};
 use crate::ingest::DeviceLogs;
-use crate::lifetime::{End, EntryRef, Known, LaunchedBy, Lifetime, Program, Span};
+use crate::lifetime::{End, EntryRef, Known, LaunchedBy, Lifetime, Program, SLACK, Span};
 use crate::provision::{Child, Provisioning};
-use crate::trace::{Hints, SLACK, WAKE, own_lifetimes};
+use crate::sequence::records;
+use crate::spans::{Spans, later};
+use crate::trace::{Hints, WAKE, own_lifetimes};
 
 /// How long after its launch a program writes its first line, in seconds.
 const FIRST_LINE: i64 = 30;
@@ -34,22 +38,23 @@ impl Draft<'_> {
             provisioning.children.iter().filter(is_scan).map(Child::span).collect();
         let mut deployments = self.deployment_spans();
         deployments.extend(&parents);
+        let span = |(at, span): (usize, &Span)| (span.start, span.end, at);
+        let deployments = Spans::new(deployments.iter().enumerate().map(span));
         let hints = Hints { parents, deployments };
         let entries = records(self.logs, SourceKind::Vulscan, None);
         let mut scans = own_lifetimes(self.logs, Program::Vulscan, &entries, &hints);
         for scan in &mut scans {
             read_arguments(self.logs, self.formats, scan);
         }
-        let first_scan = self.lifetimes.len();
+        let first = self.lifetimes.len();
+        let span = |(at, own): (usize, &Lifetime)| (own.start.at, own.end.at, first + at);
+        let begun = Spans::new(scans.iter().enumerate().map(span));
         self.lifetimes.extend(scans);
         for child in provisioning.children.iter().filter(is_scan) {
-            let found = (first_scan..self.lifetimes.len()).find(|at| {
-                let own = &self.lifetimes[*at];
-                let after = own.start.at.seconds_since(child.at);
-                own.step.is_none()
-                    && own.start.known != Known::Parent
-                    && (-SLACK..=FIRST_LINE).contains(&after)
-            });
+            let (from, to) = (later(child.at, -SLACK), later(child.at, FIRST_LINE));
+            let soon = begun.beginning(from, to).iter().map(|(_, _, at)| *at);
+            let free = |at: &usize| self.lifetimes[*at].start.known != Known::Parent;
+            let found = { soon }.find(free);
             let at = found.unwrap_or_else(|| {
                 let begun =
                     Lifetime::begun(Program::Vulscan, child.at, Known::Parent, child.created);
@@ -59,7 +64,7 @@ impl Draft<'_> {
             self.join(at, child);
             self.add_step(at, Some(child));
         }
-        let launches = join_launches(self.logs, &mut self.lifetimes, &hints.deployments);
+        let launches = join_launches(self.logs, &mut self.lifetimes, &begun, &hints.deployments);
         name_launcher(&mut self.lifetimes, &launches, installs, armed);
     }
 }
@@ -75,7 +80,8 @@ struct Launch {
 fn join_launches(
     logs: &DeviceLogs,
     lifetimes: &mut Vec<Lifetime>,
-    deployments: &[Span],
+    scans: &Spans,
+    deployments: &Spans,
 ) -> Vec<Launch> {
     let mut launches = Vec::new();
     for place in records(logs, SourceKind::Localsch, None) {
@@ -88,19 +94,16 @@ fn join_launches(
             continue;
         }
         launches.push(Launch { at, task: task.clone(), entry: place });
-        let free = |scan: &Lifetime| {
-            scan.program == Program::Vulscan
-                && !matches!(scan.start.known, Known::Scheduler | Known::Parent)
+        let first_free = |from: Stamp, to: Stamp| {
+            let free = |at: &usize| {
+                !matches!(lifetimes[*at].start.known, Known::Scheduler | Known::Parent)
+            };
+            scans.beginning(from, to).iter().map(|(_, _, at)| *at).find(free)
         };
-        let soon = lifetimes.iter().position(|scan| {
-            free(scan) && (-SLACK..=FIRST_LINE).contains(&scan.start.at.seconds_since(at))
-        });
-        let held = deployments.iter().find(|span| span.start <= at && at <= span.end);
+        let soon = first_free(later(at, -SLACK), later(at, FIRST_LINE));
         let woken = || {
-            let end = held?.end;
-            lifetimes.iter().position(|scan| {
-                free(scan) && (-1..=WAKE).contains(&scan.start.at.seconds_since(end))
-            })
+            let (_, end, _) = deployments.meeting(at, at).next()?;
+            first_free(later(end, -1), later(end, WAKE))
         };
         let start = End { at, known: Known::Scheduler, entry: place };
         if let Some(scan) = soon.or_else(woken) {
@@ -122,16 +125,22 @@ fn join_launches(
 
 /// The scheduler's first run is blamed only on evidence: an install, a launch of that task
 /// within the window of the random delay, and no launch of it between the two.
-fn name_launcher(scans: &mut [Lifetime], launches: &[Launch], installs: &[Stamp], armed: &[Armed]) {
-    for scan in scans {
-        let Some(launch) = launches.iter().find(|launch| launch.entry == scan.start.entry) else {
-            continue;
-        };
-        let ran_before = |install: Stamp| {
-            launches.iter().any(|other| {
-                other.task == launch.task && install <= other.at && other.at < launch.at
-            })
-        };
+fn name_launcher(
+    lifetimes: &mut [Lifetime],
+    launches: &[Launch],
+    installs: &[Stamp],
+    armed: &[Armed],
+) {
+    let by_entry: BTreeMap<EntryRef, &Launch> =
+        launches.iter().map(|launch| (launch.entry, launch)).collect();
+    let mut by_task: BTreeMap<&str, Vec<Stamp>> = BTreeMap::new();
+    for launch in launches {
+        by_task.entry(&launch.task).or_default().push(launch.at);
+    }
+    for scan in lifetimes {
+        let Some(launch) = by_entry.get(&scan.start.entry) else { continue };
+        let before = last_before(&by_task[launch.task.as_str()], Stamp(launch.at.0 - 1));
+        let ran_before = |install: Stamp| before.is_some_and(|before| before >= install);
         scan.launched_by = scheduler_run(Program::Vulscan, launch.at, ran_before, installs, armed);
     }
 }
@@ -145,17 +154,23 @@ pub fn scheduler_run(
     installs: &[Stamp],
     armed: &[Armed],
 ) -> LaunchedBy {
-    let Some(install) = installs.iter().rfind(|install| **install <= launch) else {
+    let Some(install) = last_before(installs, launch) else {
         return LaunchedBy::LocalScheduler;
     };
     let window = armed
         .iter()
         .rfind(|armed| armed.program == program && armed.at.is_some_and(|at| at <= launch));
     let minutes = i64::from(window.and_then(|armed| armed.delay_max).unwrap_or(60));
-    let in_window = launch.seconds_since(*install) <= minutes * 60 + 120;
-    if in_window && !ran_before(*install) {
+    let in_window = launch.seconds_since(install) <= minutes * 60 + 120;
+    if in_window && !ran_before(install) {
         LaunchedBy::LocalSchedulerFirstRun
     } else {
         LaunchedBy::LocalScheduler
     }
+}
+
+/// The last of ascending stamps that is not after `at`.
+fn last_before(stamps: &[Stamp], at: Stamp) -> Option<Stamp> {
+    let after = stamps.partition_point(|stamp| *stamp <= at);
+    after.checked_sub(1).map(|last| stamps[last])
 }

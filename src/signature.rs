@@ -3,7 +3,7 @@
 //! A failed run stops early, and a lost log leaves a gap: a run belongs to the one longest
 //! sequence that its own steps are a part of, in order. Where two fit, none is claimed.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use sha2::{Digest, Sha256};
 
@@ -25,12 +25,14 @@ pub fn name_templates(devices: &mut [DeviceReport]) {
         first_steps.entry(sequence(run)).or_insert_with(|| first.unwrap_or_default());
     }
     let sequences: Vec<Sequence> = first_steps.keys().cloned().collect();
-    let longest = longest(&sequences);
+    let comparable = sequences.len() <= MOST_SEQUENCES;
+    let longest = if comparable { longest(&sequences) } else { Vec::new() };
     let mut names: BTreeMap<Sequence, Option<String>> = BTreeMap::new();
     for own in &sequences {
-        let mut fits = longest.iter().filter(|whole| is_part(own, whole));
+        let mut fits = longest.iter().filter(|whole| is_part(own, whole)).copied();
         let only = fits.next().filter(|_| fits.next().is_none());
-        names.insert(own.clone(), only.map(|whole| label(whole, &first_steps[*whole])));
+        let only = if comparable { only } else { Some(own) };
+        names.insert(own.clone(), only.map(|whole| label(whole, &first_steps[whole])));
     }
     for run in devices.iter_mut().flat_map(|device| &mut device.runs) {
         if run.template.is_none() {
@@ -46,10 +48,7 @@ fn sequence(run: &RunReport) -> Sequence {
 }
 
 /// Sequences that are no part of another one.
-fn longest(sequences: &[Sequence]) -> BTreeSet<&Sequence> {
-    if sequences.len() > MOST_SEQUENCES {
-        return sequences.iter().collect();
-    }
+fn longest(sequences: &[Sequence]) -> Vec<&Sequence> {
     let mut by_length: Vec<&Sequence> = sequences.iter().collect();
     by_length.sort_by_key(|sequence| std::cmp::Reverse(sequence.len()));
     let mut longest: Vec<&Sequence> = Vec::new();
@@ -58,7 +57,7 @@ fn longest(sequences: &[Sequence]) -> BTreeSet<&Sequence> {
             longest.push(sequence);
         }
     }
-    longest.into_iter().collect()
+    longest
 }
 
 /// Whether `part` stands in `whole` in the same order, perhaps with gaps.
@@ -67,14 +66,14 @@ fn is_part(part: &[String], whole: &[String]) -> bool {
     part.iter().all(|step| rest.any(|other| other == step))
 }
 
-/// `unnamed 4e1f: Install 7-Zip … (7 steps)`: the same for the same sequence.
+/// `unnamed 4e1f09aa: Install 7-Zip … (7 steps)`: the same for the same sequence.
 fn label(sequence: &[String], first: &str) -> String {
     let mut hash = Sha256::new();
     for step in sequence {
         hash.update(step.as_bytes());
         hash.update([0]);
     }
-    let short: String = hash.finalize().iter().take(2).map(|byte| format!("{byte:02x}")).collect();
+    let short: String = hash.finalize().iter().take(4).map(|byte| format!("{byte:02x}")).collect();
     match sequence.len() {
         1 => format!("unnamed {short}: {first}"),
         count => format!("unnamed {short}: {first} … ({count} steps)"),

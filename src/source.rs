@@ -1,7 +1,6 @@
 //! One source → decoded text → lines, streaming in blocks of bounded size.
 
 use std::collections::BTreeSet;
-use std::fs::File;
 use std::io::Read;
 
 use memchr::{memchr, memrchr};
@@ -10,9 +9,10 @@ use provtrace_parsers::event::Event;
 use provtrace_parsers::format::{Format, XmlToml};
 use provtrace_parsers::policy_status;
 use provtrace_parsers::stamp::{DateOrder, date_order, has_slash_dates};
-use provtrace_parsers::text::{self, TextEncoding};
+use provtrace_parsers::text::{self, CodePage, TextEncoding};
 
 use crate::discover::{Source, plain};
+use crate::place;
 
 /// Bytes read at a time, and the longest line that is read whole.
 const BLOCK: usize = 1 << 20;
@@ -28,6 +28,7 @@ pub struct Block<'t> {
     mark: u64,
     /// Raw length of a binary record, of which `text` is put together.
     record: Option<u64>,
+    page: CodePage,
 }
 
 /// A place in a transcoded block that is known in both counts; it only moves forward.
@@ -40,20 +41,21 @@ struct Cursor {
 impl<'t> Block<'t> {
     /// A binary record: its text, and its place in the file.
     pub fn record(text: &'t [u8], offset: u64, length: u64) -> Block<'t> {
-        Block { text, base: offset, utf16: None, mark: 0, record: Some(length) }
+        let page = CodePage::default();
+        Block { text, base: offset, utf16: None, mark: 0, page, record: Some(length) }
     }
 
     /// Raw offset, raw length and text of a line of this block. Lines are asked for in order.
     pub fn quote(&mut self, offset: u64, length: usize) -> (u64, u64, Box<str>) {
         let start = usize::try_from(offset - self.base).unwrap_or(usize::MAX);
         let line = self.text.get(start..start + length).unwrap_or_default();
-        let text = text::decode(line);
+        let text = text::decode(line, self.page);
         let Some(cursor) = &mut self.utf16 else {
             let length = self.record.unwrap_or(length as u64);
             return (self.mark + offset, length, text.into());
         };
         let between = self.text.get(cursor.decoded..start).unwrap_or_default();
-        cursor.raw += text::utf16_length(&text::decode(between));
+        cursor.raw += text::utf16_length(&text::decode(between, self.page));
         cursor.decoded = start;
         (cursor.raw, text::utf16_length(&text), text.into())
     }
@@ -80,7 +82,7 @@ pub struct ReadEnd {
 
 /// A source that is open, its first block read.
 pub struct OpenSource<'f> {
-    file: File,
+    file: Box<dyn Read>,
     format: &'f Format,
     task: Option<String>,
     buffer: Vec<u8>,
@@ -100,7 +102,8 @@ impl<'f> OpenSource<'f> {
         format: &'f Format,
         mut buffer: Vec<u8>,
     ) -> Result<OpenSource<'f>, String> {
-        let file = File::open(&source.file).map_err(|error| plain(&error))?;
+        let file =
+            place::open(&source.file, source.member.as_ref()).map_err(|error| plain(&error))?;
         buffer.resize(BLOCK, 0);
         let mut open = OpenSource {
             file,
@@ -163,6 +166,9 @@ impl<'f> OpenSource<'f> {
     ) -> (Vec<u8>, Result<ReadEnd, String>) {
         let head = &self.buffer[..self.filled];
         let (encoding, mark) = text::sniff(head);
+        if !head.is_empty() && head.iter().all(|byte| *byte == 0) {
+            return (self.buffer, Err("only zeros: nothing was written to it yet".to_owned()));
+        }
         if encoding == TextEncoding::Bytes && text::is_binary(head) {
             return (self.buffer, Err("binary, not a log".to_owned()));
         }
@@ -222,8 +228,11 @@ impl<'f> OpenSource<'f> {
                 }
                 Err(error) if error.kind() == std::io::ErrorKind::Interrupted => {}
                 Err(error) => {
-                    let reason = format!("partly read: {} at byte {}", plain(&error), self.bytes);
-                    self.failed = Some(reason);
+                    let reason = plain(&error);
+                    self.failed = Some(match self.bytes {
+                        0 => reason,
+                        bytes => format!("partly read: {reason} at byte {bytes}"),
+                    });
                     self.at_end = true;
                 }
             }
@@ -254,6 +263,7 @@ impl<'f> OpenSource<'f> {
             let used = give_block(&mut reader, text, end, base, None, mark as u64, sink);
             base += used as u64;
             if end == BlockEnd::Last {
+                self.tell_cut_lines(&reader);
                 return reader.counts();
             }
             self.refill(skip + used, progress);
@@ -274,13 +284,12 @@ impl<'f> OpenSource<'f> {
         let (mut skip, mut base, mut raw_at) = (mark, 0, mark as u64);
         loop {
             let raw = &self.buffer[skip..self.filled];
-            let mut end = self.block_end();
+            let end = self.block_end();
             let mut whole = raw.len() & !1;
             if end != BlockEnd::Last
                 && let Some(cut) = last_line_end(&raw[..whole], encoding)
             {
                 whole = cut;
-                end = BlockEnd::More;
             }
             decoded.clear();
             text::transcode_utf16(&raw[..whole], encoding, &mut decoded);
@@ -290,12 +299,26 @@ impl<'f> OpenSource<'f> {
             let cursor = Cursor { decoded: 0, raw: raw_at };
             let used = give_block(reader, text, end, base, Some(cursor), 0, sink);
             base += used as u64;
+            if used < decoded.len() {
+                let taken = decoded.get(..used).map_or(whole as u64, text::utf16_length);
+                whole = usize::try_from(taken).unwrap_or(whole);
+            }
             raw_at += whole as u64;
             if end == BlockEnd::Last {
+                self.tell_cut_lines(reader);
                 return reader.counts();
             }
             self.refill(skip + whole, progress);
             skip = 0;
+        }
+    }
+
+    fn tell_cut_lines(&mut self, reader: &Reader<'_>) {
+        let cut = reader.cut_lines();
+        if cut > 0 && self.failed.is_none() {
+            self.failed = Some(format!(
+                "partly read: {cut} lines are longer than {BLOCK} bytes, and were read up to there"
+            ));
         }
     }
 
@@ -309,7 +332,7 @@ impl<'f> OpenSource<'f> {
         let (encoding, mark) = text::sniff(raw);
         let mut decoded = String::new();
         if encoding == TextEncoding::Bytes {
-            decoded.push_str(&text::decode(&raw[mark..]));
+            decoded.push_str(&text::decode(&raw[mark..], self.format.code_page));
         } else {
             text::transcode_utf16(&raw[mark..], encoding, &mut decoded);
         }
@@ -323,8 +346,14 @@ impl<'f> OpenSource<'f> {
         let known = state.is_some();
         let cursor = Cursor { decoded: 0, raw: mark as u64 };
         let utf16 = (encoding != TextEncoding::Bytes).then_some(cursor);
-        let mut block =
-            Block { text: decoded.as_bytes(), base: 0, utf16, mark: mark as u64, record: None };
+        let mut block = Block {
+            text: decoded.as_bytes(),
+            base: 0,
+            utf16,
+            mark: mark as u64,
+            page: self.format.code_page,
+            record: None,
+        };
         let told_by = decoded.lines().position(|line| line.contains(&xml.code)).unwrap_or(0);
         let mut counts = LineCounts::default();
         let mut offset = 0;
@@ -367,7 +396,7 @@ fn give_block(
     mark: u64,
     sink: &mut impl Sink,
 ) -> usize {
-    let mut block = Block { text, base, utf16, mark, record: None };
+    let mut block = Block { text, base, utf16, mark, page: reader.code_page(), record: None };
     let used = reader.block(text, end, &mut |line| sink.line(line, &mut block));
     sink.end_block(&mut block);
     used

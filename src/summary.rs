@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use polars::prelude::PolarsResult;
 
 use crate::contract::{Coverage, OtherFailure, Report, Tool};
-use crate::device::{DeviceReport, hex};
+use crate::device::{DeviceReport, Request, RunReport, hex};
 use crate::discover::Share;
 use crate::rank;
 use crate::run::TemplateSource;
@@ -15,18 +15,24 @@ use crate::signature::name_templates;
 ///
 /// # Errors
 /// See [`rank::templates`].
-pub fn summarize(mut devices: Vec<DeviceReport>, share: &Share) -> PolarsResult<Report> {
+pub fn summarize(
+    mut devices: Vec<DeviceReport>,
+    share: &Share,
+    request: &Request,
+) -> PolarsResult<Report> {
     name_templates(&mut devices);
     let templates = rank::templates(&devices)?;
     let steps = rank::steps(&devices)?;
     let mut coverage = coverage(&devices, share);
+    let mapped = devices.iter().flat_map(|device| &device.runs).any(is_mapped);
     let mut incidents = Vec::new();
     let mut warnings = Vec::new();
     let mut failures: BTreeMap<(u32, String), u64> = BTreeMap::new();
     let mut near_misses = 0;
     for device in devices {
         for mut incident in device.incidents {
-            let run = device.runs.iter().find(|run| run.number == incident.run);
+            let run = device.runs.binary_search_by_key(&incident.run, |run| run.number).ok();
+            let run = run.map(|at| &device.runs[at]);
             if let Some((name, source)) = run.and_then(|run| run.template.clone()) {
                 incident.template = Some(name);
                 incident.template_source = source;
@@ -46,6 +52,7 @@ pub fn summarize(mut devices: Vec<DeviceReport>, share: &Share) -> PolarsResult<
     });
     coverage.assumed_wording =
         incidents.iter().filter(|incident| incident.assumed_wording).count() as u64;
+    warnings.extend(mapping_warning(request, mapped));
     warnings.sort();
     let row = |((value, meaning), runs)| OtherFailure {
         hex: hex(value),
@@ -68,6 +75,17 @@ pub fn summarize(mut devices: Vec<DeviceReport>, share: &Share) -> PolarsResult<
     })
 }
 
+fn is_mapped(run: &RunReport) -> bool {
+    run.template.as_ref().is_some_and(|(_, source)| *source == TemplateSource::Mapping)
+}
+
+/// A mapping that fits nothing is another estate's, or another column's.
+fn mapping_warning(request: &Request, mapped: bool) -> Option<String> {
+    let count = request.tasks.count();
+    (count > 0 && !mapped)
+        .then(|| format!("none of the {count} tasks of the mapping occurs in the logs"))
+}
+
 fn coverage(devices: &[DeviceReport], share: &Share) -> Coverage {
     let mut coverage = Coverage {
         skipped: share.skipped.clone(),
@@ -78,6 +96,8 @@ fn coverage(devices: &[DeviceReport], share: &Share) -> Coverage {
     for device in devices {
         coverage.devices += u64::from(device.files > 0);
         coverage.runs += device.runs.len() as u64;
+        coverage.runs_outside += device.runs_outside;
+        coverage.refused_outside_runs += device.refused_outside_runs;
         coverage.files += device.files;
         coverage.bytes += device.bytes;
         coverage.lines += device.counts.lines;
@@ -85,7 +105,7 @@ fn coverage(devices: &[DeviceReport], share: &Share) -> Coverage {
         coverage.lines_continued += device.counts.continued;
         coverage.lines_unknown += device.counts.unknown;
         coverage.skipped.extend(device.skipped.iter().cloned());
-        if !device.has_zone {
+        if !device.has_zone && device.files > 0 {
             coverage.devices_without_zone.push(device.device.clone());
         }
     }

@@ -3,6 +3,8 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
+use provtrace_parsers::text::{self, CodePage, TextEncoding};
+
 use crate::discover::{plain, slashed};
 
 /// What the core knows of a task.
@@ -22,16 +24,22 @@ pub struct Tasks {
 
 impl Tasks {
     /// Reads a CSV file with the header `task_id,template[,step]`, separated by comma,
-    /// semicolon or tab.
+    /// semicolon or tab; `page` is the code page if it is not UTF-8.
     ///
     /// # Errors
     /// What is wrong, with path and line.
-    pub fn read(path: &Path) -> Result<Tasks, String> {
+    pub fn read(path: &Path, page: CodePage) -> Result<Tasks, String> {
         let shown = slashed(path);
         let bytes = std::fs::read(path).map_err(|error| format!("{shown}: {}", plain(&error)))?;
-        let text = provtrace_parsers::text::decode(&bytes);
+        let (encoding, mark) = text::sniff(&bytes);
+        let mut decoded = String::new();
+        if encoding == TextEncoding::Bytes {
+            decoded.push_str(&text::decode(&bytes[mark..], page));
+        } else {
+            text::transcode_utf16(&bytes[mark..], encoding, &mut decoded);
+        }
         // The reader counts a line end of two bytes late; its line numbers are for people.
-        let text = text.trim_start_matches('\u{feff}').replace("\r\n", "\n");
+        let text = decoded.replace("\r\n", "\n");
         let header = text.lines().next().unwrap_or_default();
         let delimiter = [b',', b';', b'\t']
             .into_iter()
@@ -68,6 +76,11 @@ impl Tasks {
             tasks.insert(id, task);
         }
         Ok(Tasks { tasks })
+    }
+
+    /// How many tasks it has.
+    pub fn count(&self) -> usize {
+        self.tasks.len()
     }
 
     /// What is known of a task.

@@ -5,10 +5,11 @@ use provtrace_parsers::event::Event;
 use provtrace_parsers::format::SourceKind;
 use provtrace_parsers::stamp::Stamp;
 
-use crate::deployment::{Draft, records};
-use crate::lifetime::{EntryRef, Known, LaunchedBy, Lifetime, Program};
+use crate::deployment::Draft;
+use crate::lifetime::{EntryRef, Known, LaunchedBy, Lifetime, Program, SLACK};
 use crate::scan::{Armed, scheduler_run};
-use crate::trace::{SLACK, WAKE};
+use crate::sequence::records;
+use crate::trace::WAKE;
 use crate::witness::Witness;
 
 /// How long after its start a scan or a sync writes its first line, in seconds.

@@ -7,12 +7,13 @@ use provtrace_parsers::format::{Formats, SourceKind};
 use provtrace_parsers::rule::Meaning;
 use provtrace_parsers::stamp::Stamp;
 
-use crate::deployment::{Draft, deployments, records};
+use crate::deployment::{Draft, deployments};
 use crate::ingest::DeviceLogs;
 use crate::lifetime::{Lifetime, Program};
-use crate::provision;
+use crate::provision::{self, Provisioning};
 use crate::run::{self, Run, Step, StepDraft};
 use crate::scan::Armed;
+use crate::sequence::records;
 use crate::tasks::Tasks;
 use crate::trace::{Hints, own_lifetimes};
 use crate::witness::witnesses;
@@ -31,6 +32,8 @@ pub struct Timeline {
     /// The scan or the policy sync is armed for a day that never comes: the vendor's
     /// workaround is in force.
     pub workaround: bool,
+    /// What of the provisioning logs could not be used.
+    pub warnings: Vec<String>,
 }
 
 /// Builds the story of a device.
@@ -40,8 +43,8 @@ pub fn build(logs: &DeviceLogs, formats: &Formats, tasks: &Tasks) -> Timeline {
     let seen = witnesses(logs, formats);
     let mut installs = provisioning.agent_installs();
     if installs.is_empty() {
-        installs = armed.iter().filter_map(|armed| armed.at).collect();
-        installs.dedup();
+        // A task passes its filters anew each day; only the first time can be the install's.
+        installs.extend(armed.iter().find_map(|armed| armed.at));
     }
     let sync_records = records(logs, SourceKind::Policysync, None);
     let syncs = own_lifetimes(logs, Program::PolicySync, &sync_records, &Hints::default());
@@ -64,7 +67,22 @@ pub fn build(logs: &DeviceLogs, formats: &Formats, tasks: &Tasks) -> Timeline {
     let (lifetimes, steps) = in_order(draft.lifetimes, steps);
     let (runs, steps) = run::divide(&lifetimes, steps, &provisioning, tasks, &logs.device);
     let workaround = armed.iter().any(|armed| armed.never);
-    Timeline { lifetimes, steps, runs, installs, workaround }
+    let warnings = warnings(&provisioning, &logs.device);
+    Timeline { lifetimes, steps, runs, installs, workaround, warnings }
+}
+
+fn warnings(provisioning: &Provisioning, device: &str) -> Vec<String> {
+    let mut warnings = Vec::new();
+    let Provisioning { unpaired, without_stamp, .. } = provisioning;
+    if *unpaired > 0 {
+        warnings.push(format!(
+            "{device}: {unpaired} ends or results in the provisioning logs have no beginning there"
+        ));
+    }
+    if *without_stamp > 0 {
+        warnings.push(format!("{device}: {without_stamp} events in the provisioning logs have no time and were not used"));
+    }
+    warnings
 }
 
 /// Tasks that the scheduler's log shows as armed, or that provisioning entered with its

@@ -4,11 +4,14 @@
 //! are about silence: what a silence is depends on the program, on what was stated before
 //! it, and on what other processes did in it.
 
+use std::collections::BTreeMap;
+
 use provtrace_parsers::event::Event;
 use provtrace_parsers::stamp::Stamp;
 
-use crate::ingest::{DeviceLogs, Entry};
-use crate::lifetime::{EntryRef, Known, Lifetime, Program, Span};
+use crate::ingest::{DeviceLogs, Entry, KEEP_EVERY};
+use crate::lifetime::{EntryRef, Known, Lifetime, Program, SLACK, Span};
+use crate::spans::{Spans, later};
 
 /// A silence that ends a scan or a policy sync of which no end is stated, in seconds.
 const QUIET: i64 = 300;
@@ -22,8 +25,6 @@ const LONGEST: i64 = 6 * 3600;
 const TAIL: i64 = 5;
 /// How long after a deployment's end a scan that waited for it has written, in seconds.
 pub const WAKE: i64 = 90;
-/// How far a parent's clock reading and its child's lines may lie apart, in seconds.
-pub const SLACK: i64 = 3;
 /// How long a scan writes before it falls silent to wait, in seconds.
 const PRELUDE: i64 = 30;
 
@@ -38,14 +39,22 @@ pub struct Hints {
     /// Such processes as their parent saw them, in order of start.
     pub parents: Vec<Span>,
     /// Deployments that a scan may have waited for.
-    pub deployments: Vec<Span>,
+    pub deployments: Spans,
 }
 
 impl Hints {
     /// When the parent saw the end of the process that wrote its first line at `start`.
     fn parent_end(&self, start: Stamp) -> Option<Stamp> {
-        let near = |span: &&Span| start.seconds_since(span.start).abs() <= SLACK;
-        self.parents.iter().rfind(near).map(|span| span.end).filter(|end| *end > start)
+        let after = self.parents.partition_point(|span| span.start <= later(start, SLACK));
+        let last = self.parents[..after].last()?;
+        let near = start.seconds_since(last.start).abs() <= SLACK;
+        (near && last.end > start).then_some(last.end)
+    }
+
+    /// Whether the parent started such a process after `last` and not after `stamp`.
+    fn parent_starts(&self, last: Stamp, stamp: Stamp) -> bool {
+        let after = self.parents.partition_point(|span| span.start <= last);
+        self.parents.get(after).is_some_and(|span| span.start <= stamp)
     }
 }
 
@@ -59,15 +68,24 @@ pub fn own_lifetimes(
     entries: &[EntryRef],
     hints: &Hints,
 ) -> Vec<Lifetime> {
-    let mut cutter =
-        Cutter { program, hints, lifetimes: Vec::new(), last: None, outer: None, behind_end: None };
+    // Where the log names its processes, each has its own sequence.
+    let mut by_pid: BTreeMap<Option<u32>, Vec<EntryRef>> = BTreeMap::new();
     for place in entries {
-        let entry = logs.entry(*place);
-        if let Some(stamp) = entry.stamp {
-            cutter.record(*place, stamp, entry);
-        }
+        by_pid.entry(logs.entry(*place).pid).or_default().push(*place);
     }
-    cutter.lifetimes
+    let mut lifetimes = Vec::new();
+    for places in by_pid.values() {
+        let mut cutter = Cutter::new(program, hints);
+        for place in places {
+            let entry = logs.entry(*place);
+            if let Some(stamp) = entry.stamp {
+                cutter.record(*place, stamp, entry);
+            }
+        }
+        lifetimes.extend(cutter.lifetimes);
+    }
+    lifetimes.sort_by_key(|lifetime| (lifetime.start.at, lifetime.start.entry));
+    lifetimes
 }
 
 struct Cutter<'h> {
@@ -82,7 +100,12 @@ struct Cutter<'h> {
     behind_end: Option<(Stamp, EntryRef)>,
 }
 
-impl Cutter<'_> {
+impl<'h> Cutter<'h> {
+    fn new(program: Program, hints: &'h Hints) -> Cutter<'h> {
+        let lifetimes = Vec::new();
+        Cutter { program, hints, lifetimes, last: None, outer: None, behind_end: None }
+    }
+
     fn record(&mut self, place: EntryRef, stamp: Stamp, entry: &Entry) {
         let ends_outer = self.outer.filter(|(_, end)| states_end(&entry.event, stamp, *end));
         if let Some((outer, _)) = ends_outer {
@@ -149,7 +172,7 @@ fn continues(
     hints: &Hints,
 ) -> bool {
     let gap = stamp.seconds_since(last);
-    let new_parent = hints.parents.iter().any(|span| last < span.start && span.start <= stamp);
+    let new_parent = hints.parent_starts(last, stamp);
     // A scan's parent waits for its end: what comes later is another scan.
     let parent_end = hints.parent_end(lifetime.start.at).filter(|_| program == Program::Vulscan);
     let past_parent = parent_end.is_some_and(|end| stamp.seconds_since(end) > 1);
@@ -177,14 +200,14 @@ fn continues(
 /// Whether a silence began during a deployment and ended with it, right after the launch:
 /// the scan waited, whether a line says so or not.
 fn woken(lifetime: &Lifetime, last: Stamp, stamp: Stamp, hints: &Hints) -> bool {
-    let silent = stamp.seconds_since(last) > 3;
+    // Of lines closer than that not all are kept: no silence is known there.
+    let silent = stamp.seconds_since(last) > KEEP_EVERY / 1000;
     let prelude = last.seconds_since(lifetime.start.at) <= PRELUDE;
     silent
         && prelude
-        && hints.deployments.iter().any(|deployment| {
-            deployment.start <= lifetime.start.at
-                && last <= deployment.end
-                && deployment.end <= stamp
-                && stamp.seconds_since(deployment.end) <= WAKE
+        && hints.deployments.meeting(last, stamp).any(|(start, end, _)| {
+            // Its own parent's span is none that it waits for.
+            let own = lifetime.start.at.seconds_since(start).abs() <= SLACK;
+            !own && start <= lifetime.start.at && end <= stamp && stamp.seconds_since(end) <= WAKE
         })
 }

@@ -7,9 +7,10 @@ use provtrace_parsers::event::{Event, Launcher};
 use provtrace_parsers::format::{Formats, SourceKind};
 
 use crate::clock::Clock;
-use crate::deployment::records;
+
 use crate::ingest::{DeviceLogs, Entry};
 use crate::lifetime::{End, EntryRef, Known, LaunchedBy, Program};
+use crate::sequence::records;
 
 /// Milliseconds from 1601 to 1970.
 const FILETIME_EPOCH: i64 = 11_644_473_600_000;

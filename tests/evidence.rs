@@ -33,9 +33,11 @@ fn no_incident_without_evidence_and_no_line_twice() {
         for incident in list(&case.report(), "incidents") {
             let lines = list(incident, "evidence");
             assert!(!lines.is_empty(), "{}: nothing proves {incident}", case.name);
-            let places: BTreeSet<(&str, u64)> = lines
+            let places: BTreeSet<(&str, String, u64)> = lines
                 .iter()
-                .map(|line| (text(line, "path"), program::count(line, "offset")))
+                .map(|line| {
+                    (text(line, "path"), line["member"].to_string(), program::count(line, "offset"))
+                })
                 .collect();
             assert_eq!(places.len(), lines.len(), "{}: a line twice: {incident}", case.name);
         }

@@ -65,7 +65,9 @@ fn every_golden_file_has_a_case_and_a_stage() {
 fn any_number_of_threads_gives_the_same_bytes() {
     let together = Case { name: String::new() };
     for case in cases().into_iter().chain([together]) {
-        for (stage, args) in STAGES {
+        // The other commands read one device after the other.
+        let analyses = STAGES.into_iter().filter(|(_, args)| args.first() == Some(&"analyze"));
+        for (stage, args) in analyses {
             let with = |threads: &str| {
                 let mut args = case.args(args);
                 args.extend(["--threads".to_owned(), threads.to_owned()]);

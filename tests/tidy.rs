@@ -19,16 +19,27 @@ const LONGEST_FILE: usize = 400;
 const FLAT_TABLES: [(&str, &str); 0] = [];
 
 /// The modules of the binary in the order in which data flows: each uses only those before it.
-const FLOW: [&str; 25] = [
+const FLOW: [&str; 37] = [
+    "paths",
+    "place",
+    "archive",
+    "bundle",
+    "layout",
+    "recognise",
     "discover",
     "source",
     "eventlog",
     "ingest",
+    "pattern",
+    "zones",
     "clock",
     "cli",
     "tasks",
     "progress",
+    "output",
     "lifetime",
+    "spans",
+    "sequence",
     "trace",
     "provision",
     "run",
@@ -37,6 +48,7 @@ const FLOW: [&str; 25] = [
     "witness",
     "testimony",
     "timeline",
+    "holder",
     "correlate",
     "contract",
     "device",
@@ -48,15 +60,16 @@ const FLOW: [&str; 25] = [
 ];
 
 /// The home of every outside package: the only files that may know it.
-const HOMES: [(&str, &[&str]); 27] = [
+const HOMES: [(&str, &[&str]); 31] = [
     // The program.
-    ("chrono", &["src/clock.rs"]),
-    ("chrono-tz", &["src/clock.rs"]),
+    ("chrono", &["src/clock.rs", "src/zones.rs"]),
+    ("chrono-tz", &["src/zones.rs"]),
     ("clap", &["src/cli.rs", "src/main.rs"]),
     ("comfy-table", &["src/report/table.rs"]),
     ("console", &["src/progress.rs"]),
     ("csv", &["src/tasks.rs"]),
     ("evtx", &["src/eventlog.rs"]),
+    ("flate2", &["src/place.rs"]),
     ("indicatif", &["src/progress.rs"]),
     ("memchr", &["src/source.rs"]),
     ("polars", &["src/rank.rs", "src/summary.rs"]),
@@ -75,8 +88,11 @@ const HOMES: [(&str, &[&str]); 27] = [
     ),
     ("serde_json", &["src/eventlog.rs", "src/report/json.rs"]),
     ("sha2", &["src/device.rs", "src/signature.rs"]),
+    ("strsim", &["src/zones.rs"]),
+    ("tempfile", &["src/output.rs"]),
     ("textwrap", &["src/report/table.rs"]),
     ("walkdir", &["src/discover.rs"]),
+    ("zip", &["src/archive.rs"]),
     // The parsers.
     ("aho-corasick", &["parsers/src/format.rs", "parsers/src/schema.rs"]),
     ("chrono", &["parsers/src/layout.rs"]),

@@ -46,6 +46,7 @@ fn the_line_of_the_refusal_is_among_the_evidence() {
             let line = &incident["refusal_line"];
             let shows = |evidence: &Value| {
                 text(evidence, "path") == text(line, "path")
+                    && evidence["member"] == line["member"]
                     && text(evidence, "text").contains(text(line, "contains"))
             };
             let own = list(&report, "incidents").iter().filter(|found| {

@@ -108,6 +108,7 @@ struct Row {
     class: CodeClass,
     meaning: String,
     mark: Mark,
+    any_component: bool,
 }
 
 #[derive(Deserialize)]
@@ -127,6 +128,8 @@ struct CodeToml {
     value: toml::Spanned<String>,
     #[serde(default)]
     low_word: bool,
+    #[serde(default)]
+    any_component: bool,
     class: CodeClass,
     meaning: String,
     mark: Mark,
@@ -156,7 +159,13 @@ impl CodeTable {
             let value = any(code.value.get_ref()).ok_or_else(|| {
                 at.error("a code's value is 0x and eight hex digits, or a decimal number")
             })?;
-            let row = Row { value, class: code.class, meaning: code.meaning, mark: code.mark };
+            let row = Row {
+                value,
+                class: code.class,
+                meaning: code.meaning,
+                mark: code.mark,
+                any_component: code.any_component,
+            };
             if code.low_word {
                 table.low.insert((value & 0xFFFF) as u16, row.clone());
             }
@@ -175,12 +184,17 @@ impl CodeTable {
 
     /// Looks a code up: the full value first, then the low word where the table allows it.
     ///
-    /// A bare low word and a full value with the same low word are one code only if the
-    /// table says so. A success bit with an unknown low word is a success.
+    /// A bare low word, or one in another known component, is the same code only if the table
+    /// says so (`low_word`, `any_component`). A success bit with an unknown low word is a
+    /// success.
     pub fn meaning(&self, code: &ExitCode) -> CodeMeaning {
         let failure_bit = code.value & 0x8000_0000 != 0;
         let bare = code.value < 0x1_0000;
-        let by_low_word = || self.low.get(&code.low()).filter(|_| bare);
+        let wrapped = failure_bit && self.components.contains_key(&code.component());
+        let by_low_word = || {
+            let row = self.low.get(&code.low())?;
+            (bare || (wrapped && row.any_component)).then_some(row)
+        };
         let row = self.full.get(&code.value).or_else(by_low_word);
         if let Some(row) = row {
             return CodeMeaning {
@@ -230,6 +244,9 @@ mod tests {
         // A scanner's 412 in an unknown component says nothing of sdclient.
         let code = ExitCode::read("0x8001019C", Notation::Any).expect("hex");
         assert_eq!(table.meaning(&code).class, CodeClass::Unknown);
+        // Windows Installer's busy stays its own class, also as an HRESULT.
+        let code = ExitCode::read("-2147023278", Notation::Any).expect("decimal");
+        assert_eq!(table.meaning(&code).class, CodeClass::InstallerBusy);
         let code = ExitCode::read("412", Notation::Any).expect("low word");
         assert_eq!(table.meaning(&code).class, CodeClass::AlreadyRunning);
     }

@@ -10,7 +10,7 @@ use crate::format::{Format, Others};
 use crate::joining::{Joined, Joiner};
 use crate::rule::Meaning;
 use crate::stamp::{DateOrder, Stamp, StampReader};
-use crate::text;
+use crate::text::{self, CodePage};
 
 /// What became of a line.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -92,6 +92,7 @@ pub struct Reader<'f> {
     counts: LineCounts,
     offset: u64,
     skipping: bool,
+    cut_lines: u64,
     above: Option<Above>,
     /// The rule and record that announced that the next line, whole, is an action's name.
     named_next: Option<usize>,
@@ -116,6 +117,7 @@ impl<'f> Reader<'f> {
             counts: LineCounts::default(),
             offset: 0,
             skipping: false,
+            cut_lines: 0,
             above: None,
             named_next: None,
             joiner: Joiner::default(),
@@ -127,9 +129,19 @@ impl<'f> Reader<'f> {
         self.counts
     }
 
+    /// What lines are that are not UTF-8.
+    pub fn code_page(&self) -> CodePage {
+        self.format.code_page
+    }
+
     /// How many stamps were parsed, not taken from the line before.
     pub fn stamps_parsed(&self) -> u64 {
         self.stamps.parsed
+    }
+
+    /// Lines that were longer than the caller's room: only their beginning was read.
+    pub fn cut_lines(&self) -> u64 {
+        self.cut_lines
     }
 
     /// Reads the whole lines of `text`, gives each to `sink`, and returns how many bytes it
@@ -169,6 +181,7 @@ impl<'f> Reader<'f> {
             });
             self.line(text, 0, rules, sink, false);
             self.skipping = true;
+            self.cut_lines += 1;
             at = text.len();
         }
         self.offset += at as u64;
@@ -203,7 +216,12 @@ impl<'f> Reader<'f> {
             return;
         }
         self.counts.lines += 1;
-        let line = self.classify(raw, at, rules);
+        let mut line = self.classify(raw, at, rules);
+        // A line that is still being written may end in the middle of a number.
+        if tail && line.event.as_ref().is_some_and(|event| ends_in_code(event, raw)) {
+            line.outcome = Outcome::Unknown;
+            line.event = None;
+        }
         match line.outcome {
             Outcome::Event | Outcome::Noise => self.counts.understood += 1,
             Outcome::Continued => self.counts.continued += 1,
@@ -221,12 +239,16 @@ impl<'f> Reader<'f> {
         }
         let may_have_event = own.is_some() || self.format.unstamped;
         let (outcome, event, rule) = if let Some(rule) = self.named_next.take() {
-            let name = text::decode(&raw[message_at..]).trim().to_owned();
+            let name = text::decode(&raw[message_at..], self.format.code_page).trim().to_owned();
             (Outcome::Event, Some(Event::ActionBegins { name }), Some(rule))
         } else {
             let message = &raw[message_at..];
             let joins = self.format.joins;
-            match if joins { self.joiner.line(message, rules) } else { Joined::Alone } {
+            match if joins {
+                self.joiner.line(message, self.format.code_page, rules)
+            } else {
+                Joined::Alone
+            } {
                 Joined::Part => (Outcome::Noise, None, None),
                 Joined::Whole(whole, rules) => self.try_rules(whole.as_bytes(), rules),
                 Joined::Alone if rules != 0 && may_have_event => self.try_rules(message, rules),
@@ -259,7 +281,7 @@ impl<'f> Reader<'f> {
         message: &[u8],
         mut rules: u128,
     ) -> (Outcome, Option<Event>, Option<usize>) {
-        let message = text::decode(message);
+        let message = text::decode(message, self.format.code_page);
         while rules != 0 {
             let at = rules.trailing_zeros() as usize;
             rules &= rules - 1;
@@ -268,11 +290,22 @@ impl<'f> Reader<'f> {
             if rule.means == Meaning::ActionBeginsNextLine {
                 self.named_next = Some(at);
             }
-            let outcome = if event.is_some() { Outcome::Event } else { Outcome::Noise };
+            // A line that a rule knows, with a field that can't be read, is not understood.
+            let speaks = !matches!(rule.means, Meaning::Noise | Meaning::ActionBeginsNextLine);
+            let outcome = match event {
+                Some(_) => Outcome::Event,
+                None if speaks => Outcome::Unknown,
+                None => Outcome::Noise,
+            };
             return (outcome, event, Some(at));
         }
         (Outcome::Unknown, None, None)
     }
+}
+
+/// Whether an event's exit code is the last thing on its line.
+fn ends_in_code(event: &Event, raw: &[u8]) -> bool {
+    event.code().is_some_and(|code| raw.ends_with(code.raw.as_bytes()))
 }
 
 fn trim_zeros(raw: &[u8]) -> &[u8] {

@@ -237,6 +237,18 @@ impl Event {
         if let Event::ProcessSeen(seen) = self { Some(seen.mark) } else { None }
     }
 
+    /// The exit code that it carries.
+    pub fn code(&self) -> Option<&ExitCode> {
+        if let Event::ProcessExited { code }
+        | Event::ResultReported { code }
+        | Event::RunEnds { code: Some(code) }
+        | Event::ActionResult { outcome: ActionOutcome::Code(code) } = self
+        {
+            return Some(code);
+        }
+        None
+    }
+
     /// The event's name in output and in `evidence.says`.
     pub fn word(&self) -> &'static str {
         match self {

@@ -13,6 +13,7 @@ use crate::event_log::EventLogRules;
 use crate::layout::{Layout, read_layouts};
 use crate::rule::Rule;
 use crate::schema;
+use crate::text::CodePage;
 
 /// What kind of source a log is: whose traces its lines are.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Deserialize)]
@@ -167,6 +168,8 @@ pub struct Format {
     pub unstamped: bool,
     /// What unmatched lines are.
     pub others: Others,
+    /// What lines are that are not UTF-8.
+    pub code_page: CodePage,
     /// Its message rules, in the order of the file.
     pub rules: Vec<Rule>,
     /// A backslash at the end of a line with a rule's word joins the next one to it.
@@ -253,6 +256,13 @@ impl Formats {
             arguments: arguments.ok_or_else(|| missing("arguments"))?,
             agent_install: agent_install.ok_or_else(|| missing("actions"))?,
         })
+    }
+
+    /// From here on, lines that are not UTF-8 are of this code page.
+    pub fn read_with(&mut self, page: CodePage) {
+        for format in &mut self.formats {
+            format.code_page = page;
+        }
     }
 
     /// The format of a file by its name alone, with the task id that the name holds.

@@ -1,6 +1,6 @@
 //! Records that go on in the next line: a backslash ends a line of such a file.
 
-use crate::text;
+use crate::text::{self, CodePage};
 
 /// The longest record that is put together, in bytes: the rest is left.
 const LONGEST: usize = 4096;
@@ -23,13 +23,13 @@ pub(crate) struct Joiner {
 
 impl Joiner {
     /// The next line's message, and the rules that have a word in it.
-    pub(crate) fn line(&mut self, message: &[u8], rules: u128) -> Joined {
+    pub(crate) fn line(&mut self, message: &[u8], page: CodePage, rules: u128) -> Joined {
         let before = self.held.take();
         if before.is_none() && (rules == 0 || !message.ends_with(b"\\")) {
             return Joined::Alone;
         }
         let (mut whole, rules) = before.unwrap_or((String::new(), rules));
-        let next = text::decode(message);
+        let next = text::decode(message, page);
         whole.push_str(if whole.is_empty() { &next } else { next.trim_start() });
         if whole.ends_with('\\') && whole.len() < LONGEST {
             whole.pop();
@@ -47,13 +47,16 @@ mod tests {
     #[test]
     fn lines_are_joined_up_to_a_bound() {
         let mut joiner = Joiner::default();
-        assert!(matches!(joiner.line(b"no word\\", 0), Joined::Alone));
-        assert!(matches!(joiner.line(b"a=1,\\", 2), Joined::Part));
-        assert!(matches!(joiner.line(b"  2,\\", 0), Joined::Part));
-        let Joined::Whole(text, rules) = joiner.line(b"  3", 4) else { panic!("the last line") };
+        let page = CodePage::default();
+        assert!(matches!(joiner.line(b"no word\\", page, 0), Joined::Alone));
+        assert!(matches!(joiner.line(b"a=1,\\", page, 2), Joined::Part));
+        assert!(matches!(joiner.line(b"  2,\\", page, 0), Joined::Part));
+        let Joined::Whole(text, rules) = joiner.line(b"  3", page, 4) else {
+            panic!("the last line")
+        };
         assert_eq!((text.as_str(), rules), ("a=1,2,3", 2));
         let long = [vec![b'x'; LONGEST], b"\\".to_vec()].concat();
-        assert!(matches!(joiner.line(&long, 1), Joined::Whole(..)));
-        assert!(matches!(joiner.line(b"x", 1), Joined::Alone));
+        assert!(matches!(joiner.line(&long, page, 1), Joined::Whole(..)));
+        assert!(matches!(joiner.line(b"x", page, 1), Joined::Alone));
     }
 }

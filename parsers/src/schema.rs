@@ -14,6 +14,7 @@ use crate::format::{
 };
 use crate::layout::Layout;
 use crate::rule::{Meaning, Rule, compile, spaced};
+use crate::text::CodePage;
 
 /// What one file adds.
 pub(crate) struct Loaded {
@@ -174,6 +175,7 @@ fn read_format(
         stamps,
         unstamped,
         others: toml.others,
+        code_page: CodePage::default(),
         wordless: rule_set(&rules, |rule| rule.words.is_empty()),
         rules,
         joins: toml.joins,

@@ -5,7 +5,7 @@
 use crate::layout::{Layout, is_blank_byte, slash_fields};
 
 /// Local wall-clock time in milliseconds since 1970-01-01T00:00:00 of that same clock.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Stamp(pub i64);
 
 impl Stamp {
@@ -37,8 +37,8 @@ pub struct Envelope {
     pub message_at: usize,
 }
 
-/// Reads the stamps of one file: tries the layout that read the line before first, and
-/// doesn't parse a stamp whose bytes are those of the line before.
+/// Reads the stamps of one file. A stamp whose bytes are those of the line before is not
+/// parsed again.
 #[derive(Debug, Clone)]
 pub struct StampReader {
     layouts: Vec<Layout>,
@@ -72,9 +72,8 @@ impl StampReader {
             return Some(envelope);
         }
         self.parsed += 1;
-        let count = self.layouts.len();
-        for step in 0..count {
-            let at = (self.last + step) % count;
+        // In the order of the format: a plain layout also reads what a richer one should.
+        for at in 0..self.layouts.len() {
             if let Some((envelope, end)) = self.layouts[at].read(line, self.order) {
                 self.last = at;
                 self.remember(line, envelope.stamp, end);

@@ -25,7 +25,9 @@ pub fn sniff(head: &[u8]) -> (TextEncoding, usize) {
         _no_mark => {}
     }
     // Without a mark: text in Latin letters has a zero in every other byte.
-    let sample = &head[..head.len().min(4096) & !1];
+    // Zeros at the end are room that was not written to yet.
+    let end = head.iter().rposition(|b| *b != 0).map_or(0, |at| at + 1);
+    let sample = &head[..end.next_multiple_of(2).min(head.len()).min(4096) & !1];
     let zeros = |at: usize| sample.iter().skip(at).step_by(2).filter(|b| **b == 0).count();
     let (even, odd) = (zeros(0), zeros(1));
     let half = sample.len() / 2;
@@ -46,17 +48,57 @@ pub fn is_binary(head: &[u8]) -> bool {
     sample.iter().filter(strange).count() * 20 > sample.len()
 }
 
-/// The text of one line: UTF-8 if it is, else Windows-1252, which has a letter for every byte.
-pub fn decode(line: &[u8]) -> Cow<'_, str> {
-    match std::str::from_utf8(line) {
-        Ok(text) => Cow::Borrowed(text),
-        Err(_) => decode_with(line, WINDOWS_1252),
+/// The code page of lines that are not UTF-8. By default Windows-1252, which has a letter for
+/// every byte. Lines are cut at line feeds alone, which no trail byte of a code page is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct CodePage(&'static Encoding);
+
+impl Default for CodePage {
+    fn default() -> CodePage {
+        CodePage(WINDOWS_1252)
     }
 }
 
-fn decode_with<'a>(line: &'a [u8], encoding: &'static Encoding) -> Cow<'a, str> {
-    debug_assert!(encoding != UTF_8);
-    encoding.decode_without_bom_handling(line).0
+/// Reads the name of a code page: a label of the web (`windows-1251`, `shift_jis`), or the
+/// number that Windows gives it (`1251`, `cp932`).
+///
+/// # Errors
+/// Says what is no code page, and what can be written.
+pub fn read_code_page(name: &str) -> Result<CodePage, String> {
+    let number = name.trim().to_ascii_lowercase();
+    let number = number.strip_prefix("cp").unwrap_or(&number);
+    let label = match number {
+        "932" => "shift_jis".to_owned(),
+        "936" => "gbk".to_owned(),
+        "949" => "euc-kr".to_owned(),
+        "950" => "big5".to_owned(),
+        "866" => "ibm866".to_owned(),
+        "20866" => "koi8-r".to_owned(),
+        "54936" => "gb18030".to_owned(),
+        other => format!("windows-{other}"),
+    };
+    let found = Encoding::for_label_no_replacement(name.as_bytes())
+        .or_else(|| Encoding::for_label_no_replacement(label.as_bytes()));
+    let shown: String = name.chars().take(60).collect();
+    match found {
+        // Escape sequences switch its state, so that one line alone can't be read.
+        Some(page) if page == UTF_8 || !page.is_ascii_compatible() => Err(format!(
+            "`{shown}` is no code page for single lines; UTF-8 and UTF-16 are told without being asked for"
+        )),
+        Some(page) => Ok(CodePage(page)),
+        None => Err(format!(
+            "`{shown}` is no code page that is known; write for example windows-1252, windows-1251, \
+             windows-1250, ibm866, shift_jis, gbk, big5 or euc-kr"
+        )),
+    }
+}
+
+/// The text of one line: UTF-8 if it is, else of the code page.
+pub fn decode(line: &[u8], page: CodePage) -> Cow<'_, str> {
+    match std::str::from_utf8(line) {
+        Ok(text) => Cow::Borrowed(text),
+        Err(_) => page.0.decode_without_bom_handling(line).0,
+    }
 }
 
 /// Transcodes whole UTF-16 lines to UTF-8. Broken pairs become U+FFFD, one for one, so that
@@ -88,6 +130,25 @@ mod tests {
         assert_eq!(sniff(b"\xEF\xBB\xBFabc"), (TextEncoding::Bytes, 3));
         assert_eq!(sniff(b"abc"), (TextEncoding::Bytes, 0));
         assert_eq!(sniff(b""), (TextEncoding::Bytes, 0));
+        let mut tail = b"a\0b\0c\0".to_vec();
+        tail.extend([0; 400]);
+        assert_eq!(sniff(&tail), (TextEncoding::Utf16Le, 0));
+    }
+
+    #[test]
+    fn a_code_page_is_for_what_is_not_utf_8() {
+        let page = |name: &str| read_code_page(name).map_err(|_| ());
+        assert_eq!(decode(b"caf\xE9", CodePage::default()), "café");
+        for name in ["windows-1251", "cp1251", "1251", "CP1251"] {
+            assert_eq!(decode(b"\xCF\xE0\xEA\xE5\xF2", page(name).expect(name)), "Пакет");
+        }
+        // The second byte of this letter is a backslash.
+        assert_eq!(decode(b"\x83\x5C", page("932").expect("shift_jis")), "ソ");
+        assert_eq!(decode("ソ".as_bytes(), page("shift_jis").expect("known")), "ソ");
+        for wrong in ["utf-8", "utf-16", "iso-2022-jp", "replacement", "hz-gb-2312", "850", "", "x"]
+        {
+            assert_eq!(page(wrong), Err(()), "{wrong}");
+        }
     }
 
     #[test]

@@ -9,6 +9,47 @@ use crate::contract::Report;
 /// # Errors
 /// Of the writer.
 pub fn write(report: &Report, out: &mut dyn Write) -> io::Result<()> {
-    serde_json::to_writer_pretty(&mut *out, report)?;
+    serde_json::to_writer_pretty(Shield { out: &mut *out, carried: None }, report)?;
     out.write_all(b"\n")
+}
+
+/// Writes the control characters U+0080 to U+009F as escapes: some terminals obey them, and
+/// JSON may hold them only in strings, where an escape says the same.
+struct Shield<'o> {
+    out: &'o mut dyn Write,
+    carried: Option<u8>,
+}
+
+impl Write for Shield<'_> {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        for byte in bytes {
+            match self.carried.take() {
+                Some(first) if (0x80..0xA0).contains(byte) => {
+                    debug_assert_eq!(first, 0xC2);
+                    write!(self.out, "\\u{byte:04x}")?;
+                }
+                Some(first) => self.out.write_all(&[first, *byte])?,
+                None if *byte == 0xC2 => self.carried = Some(*byte),
+                None => self.out.write_all(&[*byte])?,
+            }
+        }
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.out.flush()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn second_control_characters_are_escaped() {
+        let mut out = Vec::new();
+        let mut shield = Shield { out: &mut out, carried: None };
+        shield.write_all("a\u{9b}é\u{a0}Â".as_bytes()).expect("memory");
+        assert_eq!(String::from_utf8(out).as_deref(), Ok("a\\u009bé\u{a0}Â"));
+    }
 }

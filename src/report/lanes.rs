@@ -8,11 +8,11 @@ use crate::clock::Clock;
 use crate::correlate::minutes;
 use crate::device::Story;
 use crate::lifetime::{LaunchedBy, Lifetime, Program};
-use crate::report::plain::harmless;
+use crate::report::plain::{harmless, short};
 use crate::report::table::Style;
 
 /// Columns of the lane's label.
-const LABEL: usize = 22;
+const LABEL: usize = 30;
 
 /// Writes a picture and a list for every run of the device.
 ///
@@ -27,7 +27,8 @@ pub fn write(story: &Story, style: Style, out: &mut dyn Write) -> io::Result<()>
         let template =
             run.template.as_ref().map_or("template not named", |(name, _)| name.as_str());
         let device = harmless(&story.logs.device);
-        writeln!(out, "{device}, run {}: {}", run.number, harmless(template))?;
+        let number = run.number;
+        writeln!(out, "{device}, run {number}: {} (the device's own time)", harmless(template))?;
         let steps: Vec<_> = timeline.steps.iter().filter(|step| step.run == at).collect();
         let Some(first) = steps.iter().map(|step| step.at).min() else {
             writeln!(out, "  no step that starts a program\n")?;
@@ -81,7 +82,7 @@ fn picture(story: &Story, run: usize, axis: &Axis, out: &mut dyn Write) -> io::R
         }
         let mut lane = vec![' '; axis.columns];
         fill(&mut lane, axis, step.at, step.ended.unwrap_or(step.at), '#');
-        if story.findings.incidents.iter().any(|incident| incident.step == at) {
+        if story.findings.incidents.iter().any(|incident| incident.steps.contains(&at)) {
             lane[axis.column(step.at)] = 'X';
         }
         row(out, &format!("{} {}", step.ordinal, step.name), &lane)?;
@@ -134,7 +135,7 @@ fn fill(lane: &mut [char], axis: &Axis, from: Stamp, to: Stamp, mark: char) {
 }
 
 fn row(out: &mut dyn Write, label: &str, lane: &[char]) -> io::Result<()> {
-    let label: String = harmless(label).chars().take(LABEL).collect();
+    let label = short(label, LABEL);
     let lane: String = lane.iter().collect();
     writeln!(out, "{label:<LABEL$} {}", lane.trim_end())
 }

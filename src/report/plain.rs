@@ -22,6 +22,17 @@ pub fn harmless(text: &str) -> Cow<'_, str> {
     Cow::Owned(out)
 }
 
+/// At most so many letters of a text, made harmless; what is left out shows as `…`.
+pub fn short(text: &str, letters: usize) -> String {
+    let text = harmless(text);
+    if text.chars().count() <= letters {
+        return text.into_owned();
+    }
+    let mut short: String = text.chars().take(letters.saturating_sub(1)).collect();
+    short.push('…');
+    short
+}
+
 /// `1 device`, `2 devices`.
 pub fn count(number: u64, noun: &str) -> String {
     let s = if number == 1 { "" } else { "s" };

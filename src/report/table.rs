@@ -1,5 +1,6 @@
 //! The report for people, on a terminal: the answer first, then the proof's places.
 
+use std::collections::BTreeMap;
 use std::io::{self, Write};
 
 use comfy_table::{Cell, CellAlignment, Color, ContentArrangement, LineStyle, Table, TableStyle};
@@ -7,16 +8,19 @@ use comfy_table::{Cell, CellAlignment, Color, ContentArrangement, LineStyle, Tab
 use textwrap::core::display_width;
 use textwrap::fill;
 
-use crate::contract::{Coverage, Incident, Report};
+use crate::contract::{Coverage, Incident, Report, TemplateRow};
 use crate::correlate::Mechanism;
 use crate::lifetime::LaunchedBy;
-use crate::report::plain::{count, harmless};
+use crate::report::plain::{count, harmless, short};
 use crate::report::verdict::{remedy, template_name as name, verdict};
 
 /// Rows of a ranking that are shown; all are in the JSON.
 const ROWS: usize = 10;
 /// Incidents that are shown, the newest; all are in the JSON.
 const INCIDENTS: usize = 40;
+
+/// Letters of a name that are shown.
+const LETTERS: usize = 40;
 
 /// How the terminal is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -31,7 +35,12 @@ pub struct Style {
 ///
 /// # Errors
 /// Of the writer.
-pub fn write(report: &Report, style: Style, out: &mut dyn Write) -> io::Result<()> {
+pub fn write(
+    report: &Report,
+    style: Style,
+    with_evidence: bool,
+    out: &mut dyn Write,
+) -> io::Result<()> {
     let width = usize::from(style.width);
     writeln!(out, "{}\n", bold(&fill(&verdict(report), width), style))?;
     if let Some(remedy) = remedy(report) {
@@ -39,7 +48,17 @@ pub fn write(report: &Report, style: Style, out: &mut dyn Write) -> io::Result<(
     }
     if !report.templates.is_empty() {
         writeln!(out, "{}", bold("Templates, worst first", style))?;
-        writeln!(out, "{}\n", templates(report, style).trim_fmt())?;
+        writeln!(out, "{}", templates(report, style).trim_fmt())?;
+        let unnamed = |row: &TemplateRow| {
+            row.template.as_ref().is_none_or(|name| name.starts_with("unnamed "))
+        };
+        if report.templates.iter().any(unnamed) {
+            writeln!(
+                out,
+                "Unnamed templates are told by their steps; --tasks gives them the core's names."
+            )?;
+        }
+        writeln!(out)?;
     }
     if report.steps.iter().any(|step| step.incidents > 0) {
         writeln!(out, "{}", bold("Steps, worst first", style))?;
@@ -47,12 +66,13 @@ pub fn write(report: &Report, style: Style, out: &mut dyn Write) -> io::Result<(
     }
     if !report.incidents.is_empty() {
         let shown = report.incidents.len().min(INCIDENTS);
+        let proof = if with_evidence { "" } else { "; --evidence shows the lines that prove them" };
         let title = match report.incidents.len() - shown {
-            0 => "Incidents, newest last".to_owned(),
-            more => format!("Incidents, newest last ({more} earlier ones: --format json)"),
+            0 => format!("Incidents, newest last{proof}"),
+            more => format!("Incidents, newest last ({more} earlier ones: --format json){proof}"),
         };
         writeln!(out, "{}", bold(&title, style))?;
-        incidents(&report.incidents[report.incidents.len() - shown..], out)?;
+        incidents(&report.incidents[report.incidents.len() - shown..], with_evidence, out)?;
         writeln!(out)?;
     }
     others(report, out)?;
@@ -136,7 +156,7 @@ fn steps(report: &Report, style: Style) -> Table {
     for row in rows.iter().take(ROWS) {
         table.add_row(vec![
             number(row.rank),
-            Cell::new(harmless(&row.step)),
+            Cell::new(short(&row.step, LETTERS)),
             Cell::new(name(row.template.as_deref())),
             number(row.ordinal),
             number(format!("{} of {}", row.incidents, row.attempts)),
@@ -149,7 +169,7 @@ fn steps(report: &Report, style: Style) -> Table {
 }
 
 /// One line an incident: when, where, which step, what blocked it, since when.
-fn incidents(incidents: &[Incident], out: &mut dyn Write) -> io::Result<()> {
+fn incidents(incidents: &[Incident], with_evidence: bool, out: &mut dyn Write) -> io::Result<()> {
     let column = |text: &dyn Fn(&Incident) -> String| -> Vec<String> {
         let texts: Vec<String> = incidents.iter().map(text).collect();
         let width = texts.iter().map(|text| display_width(text)).max().unwrap_or(0);
@@ -157,14 +177,14 @@ fn incidents(incidents: &[Incident], out: &mut dyn Write) -> io::Result<()> {
         texts.iter().map(|text| format!("{text}{}", pad(text))).collect()
     };
     let at = column(&|incident| incident.at.replace('T', " "));
-    let device = column(&|incident| harmless(&incident.device).into_owned());
+    let device = column(&|incident| short(&incident.device, LETTERS));
     let step = column(&|incident| {
         let tries = if incident.attempts > 1 {
             format!(" ({} tries)", incident.attempts)
         } else {
             String::new()
         };
-        format!("{}{tries}", harmless(&incident.step))
+        format!("{}{tries}", short(&incident.step, LETTERS))
     });
     let blocked = column(&|incident| blocked_by(incident));
     for (row, incident) in incidents.iter().enumerate() {
@@ -178,6 +198,12 @@ fn incidents(incidents: &[Incident], out: &mut dyn Write) -> io::Result<()> {
             incident.confidence.word(),
             incident.id
         )?;
+        for evidence in incident.evidence.iter().filter(|_| with_evidence) {
+            let (path, text) = (harmless(&evidence.path), harmless(&evidence.text));
+            let member = evidence.member.as_ref().map(|member| format!("!/{}", harmless(member)));
+            let member = member.unwrap_or_default();
+            writeln!(out, "      {path}{member}:{}: {text}", evidence.line)?;
+        }
     }
     Ok(())
 }
@@ -214,8 +240,12 @@ fn others(report: &Report, out: &mut dyn Write) -> io::Result<()> {
         let misses = count(report.near_misses, "step");
         writeln!(
             out,
-            "Near misses: {misses} overlapped a scan or another deployment and went through."
+            "Near misses: {misses} overlapped a scan or another deployment and were not refused."
         )?;
+    }
+    if report.coverage.refused_outside_runs > 0 {
+        let refused = count(report.coverage.refused_outside_runs, "deployment");
+        writeln!(out, "Refused outside of any run (policy tasks, pushes): {refused}.")?;
     }
     if !report.other_failures.is_empty() {
         let shown: Vec<String> = report
@@ -253,7 +283,7 @@ fn understanding(report: &Report, style: Style, out: &mut dyn Write) -> io::Resu
     if coverage.assumed_wording > 0 {
         writeln!(
             out,
-            "Wording: the proof of {} of {} rests on wording that is assumed, not confirmed by the vendor.",
+            "Assumed wording: lines that prove {} of {} have a wording that nobody has confirmed.",
             coverage.assumed_wording,
             count(report.incidents.len() as u64, "incident"),
         )?;
@@ -269,7 +299,7 @@ fn understanding(report: &Report, style: Style, out: &mut dyn Write) -> io::Resu
             .map(|skip| format!("{}: {}", skip.path, skip.reason))
             .collect::<Vec<_>>(),
     )?;
-    list(out, style, "Logs of no known format", &coverage.unrecognised)?;
+    list(out, style, "Logs of no known format", &by_name(&coverage.unrecognised))?;
     list(out, style, "Warnings", &report.warnings)
 }
 
@@ -289,6 +319,23 @@ fn zones(coverage: &Coverage, out: &mut dyn Write) -> io::Result<()> {
 fn percent_of(part: u64, whole: u64) -> String {
     let percent = (part * 100).checked_div(whole);
     percent.map_or_else(|| "nothing".to_owned(), |percent| format!("{percent} %"))
+}
+
+/// Paths by the name of their file, the most frequent first: a file that every device has is
+/// one line.
+fn by_name(paths: &[String]) -> Vec<String> {
+    let mut names: BTreeMap<&str, (u64, &str)> = BTreeMap::new();
+    for path in paths {
+        let name = path.rsplit('/').next().unwrap_or(path);
+        names.entry(name).or_insert((0, path)).0 += 1;
+    }
+    let mut rows: Vec<(&str, (u64, &str))> = names.into_iter().collect();
+    rows.sort_by_key(|(_, (files, _))| std::cmp::Reverse(*files));
+    let row = |(name, (files, first)): (&str, (u64, &str))| match files {
+        1 => first.to_owned(),
+        files => format!("{files} × {name}, such as {first}"),
+    };
+    rows.into_iter().map(row).collect()
 }
 
 fn list(out: &mut dyn Write, style: Style, title: &str, items: &[String]) -> io::Result<()> {

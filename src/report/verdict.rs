@@ -14,6 +14,12 @@ pub fn verdict(report: &Report) -> String {
     let devices = count(report.coverage.devices, "device");
     if report.incidents.is_empty() {
         return match report.coverage.runs {
+            0 if report.coverage.runs_outside > 0 => {
+                let runs = count(report.coverage.runs_outside, "provisioning run");
+                format!(
+                    "No step began in the time that was asked for; {runs} of {devices} did at other times."
+                )
+            }
             0 => format!("No provisioning run was found in the logs of {devices}."),
             _some => format!(
                 "No step was refused because a task was already running, in {runs} of {devices}."
@@ -23,7 +29,7 @@ pub fn verdict(report: &Report) -> String {
     let affected: u64 = report.templates.iter().map(|row| row.affected_runs).sum();
     let cause = main_cause(report);
     let worst = worst(report).map(|row| {
-        let share = format!("{} of {} runs", row.affected_runs, row.runs);
+        let share = format!("{} of {}", row.affected_runs, count(row.runs, "run"));
         let step =
             report.steps.iter().find(|step| step.template == row.template && step.incidents > 0);
         let at = step.map(|step| format!(", most often at \"{}\"", harmless(&step.step)));
@@ -55,6 +61,11 @@ fn main_cause(report: &Report) -> String {
     counts.sort_by_key(|(mechanism, number)| (std::cmp::Reverse(*number), *mechanism));
     let total = report.incidents.len();
     let Some((mechanism, number)) = counts.first() else { return String::new() };
+    if counts.get(1).is_some_and(|(_, second)| second == number) {
+        let each =
+            counts.iter().map(|(mechanism, number)| format!("{number} × {}", mechanism.word()));
+        return format!("blocked by different things: {}", each.collect::<Vec<_>>().join(", "));
+    }
     let first_runs = report
         .incidents
         .iter()
@@ -93,7 +104,7 @@ pub fn remedy(report: &Report) -> Option<String> {
         let orphan =
             in_worst.clone().any(|incident| incident.mechanism == Mechanism::SdclientRunning);
         let advice = if orphan {
-            "make the step before the refused one wait for its installer; its sdclient lived on"
+            "see which task each second sdclient had, and make the step that started it wait"
         } else {
             "collect vulscan, localsch and PolicySync logs too; these logs don't show who held the steps"
         };

@@ -4,10 +4,13 @@
 //! repeated here.
 
 use std::fs;
+use std::io::{Cursor, Read};
 use std::path::Path;
 
 use encoding_rs::WINDOWS_1252;
+use flate2::read::GzDecoder;
 use serde_json::Value;
+use zip::ZipArchive;
 
 use crate::program::{count, text};
 
@@ -22,13 +25,34 @@ enum Units {
 /// Looks a quoted line up below `folder`; says what is wrong with it.
 pub fn check(evidence: &Value, folder: &Path) -> Result<(), String> {
     let path = text(evidence, "path");
-    if !evidence["member"].is_null() {
-        return Err(format!("{path}: a member, but the file is no archive"));
-    }
     let raw = fs::read(folder.join(path)).map_err(|error| format!("{path}: {error}"))?;
+    let raw = match evidence["member"].as_str() {
+        Some(name) => member(raw, name).map_err(|reason| format!("{path}: {name}: {reason}"))?,
+        None => raw,
+    };
     check_raw(evidence, &raw).map_err(|reason| {
         format!("{path}: {reason}: line {} at {}", evidence["line"], evidence["offset"])
     })
+}
+
+/// A member's bytes; one in an archive inside the archive is named `inner.zip!/name`.
+fn member(archive: Vec<u8>, name: &str) -> Result<Vec<u8>, String> {
+    if archive.starts_with(&[0x1F, 0x8B]) {
+        let mut content = Vec::new();
+        let read = GzDecoder::new(archive.as_slice()).read_to_end(&mut content);
+        return read.map(|_| content).map_err(|error| error.to_string());
+    }
+    let (first, rest) = name.split_once("!/").map_or((name, None), |(a, b)| (a, Some(b)));
+    let mut zip = ZipArchive::new(Cursor::new(archive)).map_err(|error| error.to_string())?;
+    let index = (0..zip.len()).find(|at| {
+        zip.by_index_data(*at)
+            .is_ok_and(|one| String::from_utf8_lossy(one.name_raw()).replace('\\', "/") == first)
+    });
+    let mut bytes = Vec::new();
+    let mut file =
+        zip.by_index(index.ok_or("no such member")?).map_err(|error| error.to_string())?;
+    file.read_to_end(&mut bytes).map_err(|error| error.to_string())?;
+    rest.map_or(Ok(bytes.clone()), |rest| member(bytes, rest))
 }
 
 fn check_raw(evidence: &Value, raw: &[u8]) -> Result<(), String> {

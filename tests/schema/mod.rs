@@ -103,10 +103,10 @@ fn target<'s>(root: &'s Value, reference: &Value) -> &'s Value {
 }
 
 fn types(rule: &Value) -> Vec<&str> {
-    match rule {
-        Value::String(one) => vec![one],
-        several => array(several).iter().filter_map(Value::as_str).collect(),
+    if let Some(one) = rule.as_str() {
+        return vec![one];
     }
+    array(rule).iter().filter_map(Value::as_str).collect()
 }
 
 fn is_type(name: &str, value: &Value) -> bool {

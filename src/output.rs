@@ -1,0 +1,86 @@
+//! Where a report goes: standard output, or a file that is whole or not there at all.
+
+use std::fs::OpenOptions;
+use std::io::{self, BufWriter, IsTerminal, Write};
+use std::path::{Path, PathBuf};
+
+use tempfile::NamedTempFile;
+
+use crate::discover::{Share, plain, slashed};
+
+/// An open output.
+pub enum Output {
+    /// Standard output, or a device that is no regular file.
+    Direct(BufWriter<Box<dyn Write>>),
+    /// A new file beside the one that it becomes when it is whole.
+    File(BufWriter<NamedTempFile>, PathBuf),
+}
+
+impl Output {
+    /// Opens `path`, or standard output.
+    ///
+    /// # Errors
+    /// If it can't be written, or is one of the logs that are read.
+    pub fn open(path: Option<&Path>, share: &Share) -> Result<Output, String> {
+        let Some(path) = path else {
+            let out: Box<dyn Write> = Box::new(io::stdout().lock());
+            return Ok(Output::Direct(BufWriter::new(out)));
+        };
+        let shown = slashed(path);
+        let failed = |error: &io::Error| format!("{shown}: {}", plain(error));
+        let target = path.canonicalize().ok();
+        let is_source = |target: &PathBuf| {
+            let sources = share.devices.iter().flat_map(|device| &device.sources);
+            sources.filter_map(|source| source.file.canonicalize().ok()).any(|file| file == *target)
+        };
+        if target.as_ref().is_some_and(is_source) {
+            return Err(format!(
+                "{shown}: is one of the logs that are read; write to another file"
+            ));
+        }
+        if path.exists() && !path.is_file() {
+            let file = OpenOptions::new().write(true).open(path).map_err(|error| failed(&error))?;
+            return Ok(Output::Direct(BufWriter::new(Box::new(file))));
+        }
+        let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
+        let new = NamedTempFile::new_in(folder.unwrap_or(Path::new(".")));
+        let new = new.map_err(|error| failed(&error))?;
+        Ok(Output::File(BufWriter::new(new), path.to_owned()))
+    }
+
+    /// Writes what is left, and puts the file in its place.
+    ///
+    /// # Errors
+    /// Of the writer; an earlier file of that name is then as it was.
+    pub fn finish(self) -> io::Result<()> {
+        match self {
+            Output::Direct(mut out) => out.flush(),
+            Output::File(out, path) => {
+                let new = out.into_inner().map_err(io::IntoInnerError::into_error)?;
+                new.as_file().sync_all()?;
+                new.persist(path).map(|_| ()).map_err(|error| error.error)
+            }
+        }
+    }
+}
+
+impl Write for Output {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        match self {
+            Output::Direct(out) => out.write(bytes),
+            Output::File(out, _) => out.write(bytes),
+        }
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        match self {
+            Output::Direct(out) => out.flush(),
+            Output::File(out, _) => out.flush(),
+        }
+    }
+}
+
+/// Whether standard output is a terminal.
+pub fn is_terminal() -> bool {
+    io::stdout().is_terminal()
+}

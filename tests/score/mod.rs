@@ -1,0 +1,198 @@
+//! How near a report comes to the truth: docs/ACCURACY.md says what each number means.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::ops::AddAssign;
+
+use serde_json::Value;
+
+use crate::program::{count, list, text};
+
+/// Counts; the shares are made of them.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Score {
+    /// Devices that were simulated.
+    pub devices: u64,
+    /// Refused steps that the logs at hand can prove; attempts of one step are one.
+    pub expected: u64,
+    /// Those that the report has.
+    pub found: u64,
+    /// Incidents of the report that never happened.
+    pub invented: u64,
+    /// Found ones with the right mechanism.
+    pub mechanism: u64,
+    /// Found ones with the right blocker, or rightly without one.
+    pub blocker: u64,
+    /// Found ones with the right cause of the blocker's start.
+    pub launched_by: u64,
+    /// Overlaps that refused nobody: as the report counts them.
+    pub near_misses: u64,
+    /// The same, as they happened.
+    pub true_near_misses: u64,
+}
+
+impl AddAssign for Score {
+    fn add_assign(&mut self, other: Score) {
+        self.devices += other.devices;
+        self.expected += other.expected;
+        self.found += other.found;
+        self.invented += other.invented;
+        self.mechanism += other.mechanism;
+        self.blocker += other.blocker;
+        self.launched_by += other.launched_by;
+        self.near_misses += other.near_misses;
+        self.true_near_misses += other.true_near_misses;
+    }
+}
+
+impl Score {
+    /// Of the report's incidents, the share that happened; 1 if it has none.
+    pub fn precision(&self) -> f64 {
+        share(self.found, self.found + self.invented)
+    }
+
+    /// Of the provable incidents, the share that the report has.
+    pub fn recall(&self) -> f64 {
+        share(self.found, self.expected)
+    }
+
+    /// Mechanism, blocker and cause: shares of the incidents that were found.
+    pub fn explained(&self) -> [f64; 3] {
+        [self.mechanism, self.blocker, self.launched_by].map(|right| share(right, self.found))
+    }
+}
+
+fn share(part: u64, whole: u64) -> f64 {
+    if whole == 0 { 1.0 } else { part as f64 / whole as f64 }
+}
+
+/// Compares a report with the truth of a fleet. With `visible`, what counts as the mechanism
+/// is what the remaining logs allow to say. Gives the first wrong answers in words, too.
+pub fn score(truth: &Value, report: &Value, visible: bool) -> (Score, Vec<String>) {
+    let devices = list(truth, "devices");
+    let mut score = Score {
+        devices: devices.len() as u64,
+        near_misses: count(report, "near_misses"),
+        true_near_misses: devices.iter().map(|device| count(device, "near_misses")).sum(),
+        ..Score::default()
+    };
+    let mut wrong = Vec::new();
+    let mut left = Reported::of(report);
+    let (provable, others) = happened(devices);
+    for incident in provable {
+        score.expected += 1;
+        let Some(found) = left.take(incident) else {
+            wrong.push(format!("missed: {}", shown(incident)));
+            continue;
+        };
+        score.found += 1;
+        let told = Told::of(incident, visible);
+        let [mechanism, blocker, launched_by] = told.is_said_by(found);
+        score.mechanism += u64::from(mechanism);
+        score.blocker += u64::from(blocker);
+        score.launched_by += u64::from(launched_by);
+        if !mechanism {
+            let said = text(found, "mechanism");
+            wrong.push(format!("{said}, but {}: {}", told.mechanism, shown(incident)));
+        }
+    }
+    // What happened and can't be proven is no invention, if a report has it all the same.
+    for incident in others {
+        left.take(incident);
+    }
+    score.invented = left.0.values().map(|same| same.len() as u64).sum();
+    wrong.extend(
+        left.0
+            .into_keys()
+            .map(|(device, task, at)| format!("invented: {device} task {task} at {at}")),
+    );
+    (score, wrong)
+}
+
+/// The refused steps, one for all attempts: those with a refusal in the logs, and the others.
+fn happened(devices: &[Value]) -> (Vec<&Value>, Vec<&Value>) {
+    let mut seen = BTreeSet::new();
+    let all = devices.iter().flat_map(|device| list(device, "incidents"));
+    let (provable, others): (Vec<&Value>, Vec<&Value>) =
+        all.partition(|incident| incident["provable"]["refusal"] == true);
+    let step = |incident: &&Value| {
+        let (run, ordinal) = (count(incident, "run"), count(incident, "step_ordinal"));
+        (text(incident, "device").to_owned(), run, ordinal, task(incident))
+    };
+    let provable = provable.into_iter().filter(|incident| seen.insert(step(incident))).collect();
+    (provable, others)
+}
+
+/// A report's incidents that no true one was found for yet: by device, task and time.
+struct Reported<'v>(BTreeMap<(String, String, String), Vec<&'v Value>>);
+
+impl<'v> Reported<'v> {
+    fn of(report: &'v Value) -> Reported<'v> {
+        let mut all: BTreeMap<_, Vec<&Value>> = BTreeMap::new();
+        for incident in list(report, "incidents") {
+            let device = text(incident, "device").rsplit('/').next().unwrap_or_default();
+            let key = (device.to_owned(), task(incident), text(incident, "at").to_owned());
+            all.entry(key).or_default().push(incident);
+        }
+        Reported(all)
+    }
+
+    /// Times are in UTC where the device's zone is known, else as its logs print them.
+    fn take(&mut self, incident: &Value) -> Option<&'v Value> {
+        ["utc", "local"].into_iter().find_map(|clock| {
+            let at = text(&incident["at"], clock).to_owned();
+            let key = (text(incident, "device").to_owned(), task(incident), at);
+            let same = self.0.get_mut(&key)?;
+            let found = same.pop();
+            if same.is_empty() {
+                self.0.remove(&key);
+            }
+            found
+        })
+    }
+}
+
+/// What is true of an incident.
+struct Told<'v> {
+    mechanism: &'v str,
+    program: Option<&'v str>,
+    launched_by: &'v str,
+}
+
+impl Told<'_> {
+    fn of(incident: &Value, visible: bool) -> Told<'_> {
+        let field = if visible { "visible_mechanism" } else { "mechanism" };
+        let mechanism = incident[field].as_str().unwrap_or("unattributed");
+        if mechanism == "unattributed" {
+            return Told { mechanism, program: None, launched_by: "unknown" };
+        }
+        let program = incident["blocker"]["program"].as_str();
+        Told {
+            mechanism,
+            program,
+            launched_by: incident["launched_by"].as_str().unwrap_or("unknown"),
+        }
+    }
+
+    /// Whether mechanism, blocker and cause are said. A push from the core and a Windows task
+    /// leave no trace in these logs: unknown is the right word for them.
+    fn is_said_by(&self, found: &Value) -> [bool; 3] {
+        let blocker = &found["blocker"];
+        let said = blocker["launched_by"].as_str().unwrap_or("unknown");
+        let traceless = matches!(self.launched_by, "windows_task" | "core_push");
+        [
+            text(found, "mechanism") == self.mechanism,
+            blocker["program"].as_str() == self.program,
+            said == self.launched_by || traceless && said == "unknown",
+        ]
+    }
+}
+
+/// Task ids are numbers in the truth, and text in a report.
+fn task(incident: &Value) -> String {
+    incident["task_id"].as_str().map_or_else(|| incident["task_id"].to_string(), str::to_owned)
+}
+
+fn shown(incident: &Value) -> String {
+    let (device, at) = (text(incident, "device"), text(&incident["at"], "local"));
+    format!("{device} task {} at {at} ({})", task(incident), text(incident, "mechanism"))
+}
