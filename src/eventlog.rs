@@ -12,7 +12,8 @@ use provtrace_parsers::event::{Event, ProcessSeen};
 use provtrace_parsers::event_log::{EventLogRules, ProcessReader, Record};
 use serde_json::Value;
 
-use crate::source::{Block, OpenSource, ReadEnd, Sink};
+use crate::block::Block;
+use crate::source::{OpenSource, ReadEnd, Sink};
 
 /// Bytes before the first chunk.
 const HEADER: usize = 4096;

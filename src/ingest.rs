@@ -13,9 +13,10 @@ use provtrace_parsers::event::{Event, Mark};
 use provtrace_parsers::format::{Format, Formats, SourceKind};
 use provtrace_parsers::stamp::{DateOrder, Stamp};
 
+use crate::block::Block;
 use crate::discover::{Device, Skipped, Source};
 use crate::eventlog;
-use crate::source::{Block, OpenSource, ReadEnd, Sink};
+use crate::source::{OpenSource, ReadEnd, Sink};
 
 /// Of lines that only show life, one in so many milliseconds is kept, besides the edges.
 pub const KEEP_EVERY: i64 = 30_000;

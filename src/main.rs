@@ -2,6 +2,7 @@
 //! sdclient, and proves each with lines.
 
 mod archive;
+mod block;
 mod bundle;
 mod cli;
 mod clock;

@@ -8,80 +8,10 @@ use memchr::memchr;
 use crate::event::Event;
 use crate::format::{Format, Others};
 use crate::joining::{Joined, Joiner};
+pub use crate::line::{BlockEnd, Line, LineCounts, Outcome};
 use crate::rule::Meaning;
 use crate::stamp::{DateOrder, Stamp, StampReader};
 use crate::text::{self, CodePage};
-
-/// What became of a line.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Outcome {
-    /// A rule gave an event.
-    Event,
-    /// Known, of no interest.
-    Noise,
-    /// No stamp and no rule: it continues the record above.
-    Continued,
-    /// Not understood.
-    Unknown,
-}
-
-/// Counts of lines; the last three add up to the first.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct LineCounts {
-    /// All lines.
-    pub lines: u64,
-    /// Events and known noise.
-    pub understood: u64,
-    /// Continuations.
-    pub continued: u64,
-    /// The rest.
-    pub unknown: u64,
-}
-
-impl LineCounts {
-    /// Adds another log's counts.
-    pub fn add(&mut self, other: LineCounts) {
-        self.lines += other.lines;
-        self.understood += other.understood;
-        self.continued += other.continued;
-        self.unknown += other.unknown;
-    }
-}
-
-/// One line, as read.
-#[derive(Debug)]
-pub struct Line<'a> {
-    /// From 1.
-    pub number: u64,
-    /// Bytes from the start of the text that was given to the reader.
-    pub offset: u64,
-    /// The line without its line end.
-    pub raw: &'a [u8],
-    /// Its own stamp; for an event on a line without one, the stamp of the record above.
-    pub stamp: Option<Stamp>,
-    /// Process id in the envelope.
-    pub pid: Option<u32>,
-    /// Thread id in the envelope.
-    pub tid: Option<u32>,
-    /// What became of it.
-    pub outcome: Outcome,
-    /// The event, for [`Outcome::Event`].
-    pub event: Option<Event>,
-    /// The index of the rule that matched.
-    pub rule: Option<usize>,
-}
-
-/// How a block of text ends.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum BlockEnd {
-    /// More follows; a line without its end is left for the next block.
-    More,
-    /// More follows, but the caller has no room: a line without its end is taken as it
-    /// stands and its rest is passed over.
-    Full,
-    /// Nothing follows.
-    Last,
-}
 
 /// Reads one log, block by block.
 #[derive(Debug)]

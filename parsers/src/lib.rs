@@ -15,6 +15,7 @@ pub mod event_log;
 pub mod format;
 mod joining;
 pub mod layout;
+pub mod line;
 pub mod policy_status;
 pub mod rule;
 mod schema;

@@ -6,9 +6,10 @@ use provtrace_parsers::engine::{Line, Outcome};
 use provtrace_parsers::event::{ActionOutcome, Event, Mark};
 use provtrace_parsers::format::Format;
 
+use crate::block::Block;
 use crate::clock::Clock;
 use crate::report::plain::harmless;
-use crate::source::{Block, Sink};
+use crate::source::Sink;
 
 /// Writes each line of a source as it is read.
 pub struct Records<'a> {

@@ -1,0 +1,52 @@
+//! The text of a block, and how a line of it leads back to the raw file.
+
+use provtrace_parsers::text::{self, CodePage};
+
+/// The text of some whole lines, and how it leads back to the raw bytes.
+#[derive(Debug)]
+pub struct Block<'t> {
+    /// The lines.
+    pub text: &'t [u8],
+    /// Where `text` starts in the decoded text of the source.
+    pub base: u64,
+    /// Where a transcoded text leads back to; `None` for text that was read as it is.
+    pub utf16: Option<Cursor>,
+    /// Raw bytes before the decoded text: the byte-order mark.
+    pub mark: u64,
+    /// Raw length of a binary record, of which `text` is put together.
+    pub record: Option<u64>,
+    /// The code page of lines that are not UTF-8.
+    pub page: CodePage,
+}
+
+/// A place in a transcoded block that is known in both counts; it only moves forward.
+#[derive(Debug, Clone, Copy)]
+pub struct Cursor {
+    /// Bytes of the transcoded text.
+    pub decoded: usize,
+    /// Bytes of the raw file.
+    pub raw: u64,
+}
+
+impl<'t> Block<'t> {
+    /// A binary record: its text, and its place in the file.
+    pub fn record(text: &'t [u8], offset: u64, length: u64) -> Block<'t> {
+        let page = CodePage::default();
+        Block { text, base: offset, utf16: None, mark: 0, page, record: Some(length) }
+    }
+
+    /// Raw offset, raw length and text of a line of this block. Lines are asked for in order.
+    pub fn quote(&mut self, offset: u64, length: usize) -> (u64, u64, Box<str>) {
+        let start = usize::try_from(offset - self.base).unwrap_or(usize::MAX);
+        let line = self.text.get(start..start + length).unwrap_or_default();
+        let text = text::decode(line, self.page);
+        let Some(cursor) = &mut self.utf16 else {
+            let length = self.record.unwrap_or(length as u64);
+            return (self.mark + offset, length, text.into());
+        };
+        let between = self.text.get(cursor.decoded..start).unwrap_or_default();
+        cursor.raw += text::utf16_length(&text::decode(between, self.page));
+        cursor.decoded = start;
+        (cursor.raw, text::utf16_length(&text), text.into())
+    }
+}
