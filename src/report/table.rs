@@ -240,7 +240,7 @@ fn others(report: &Report, out: &mut dyn Write) -> io::Result<()> {
         let misses = count(report.near_misses, "step");
         writeln!(
             out,
-            "Near misses: {misses} overlapped a scan or another deployment and were not refused."
+            "Near misses: {misses} overlapped a scan or another deployment without a refusal."
         )?;
     }
     if report.coverage.refused_outside_runs > 0 {
