@@ -1,6 +1,5 @@
 //! What a file is: told by its name, else by how it begins.
 
-use std::borrow::Cow;
 use std::io::{self, Read};
 use std::path::Path;
 
@@ -74,7 +73,7 @@ pub fn host_name(file: &Path, member: Option<&Member>, format: &Format) -> Optio
         }
     };
     let mut reader = Reader::new(format, DateOrder::MonthFirst, b'\n');
-    reader.block(&decoded(&head), BlockEnd::Last, &mut note);
+    reader.block(&text::searchable(&head), BlockEnd::Last, &mut note);
     host
 }
 
@@ -87,19 +86,9 @@ fn head(file: &Path, member: Option<&Member>) -> io::Result<Vec<u8>> {
     }
 }
 
-fn decoded(head: &[u8]) -> Cow<'_, [u8]> {
-    let (encoding, mark) = text::sniff(head);
-    if encoding == text::TextEncoding::Bytes {
-        return Cow::Borrowed(&head[mark..]);
-    }
-    let mut decoded = String::new();
-    text::transcode_utf16(&head[mark..], encoding, &mut decoded);
-    Cow::Owned(decoded.into_bytes())
-}
-
 /// The format whose rules find most events in a file's head; none where two are level.
 fn by_content(head: &[u8], formats: &Formats) -> Option<usize> {
-    let head = &decoded(head);
+    let head = &text::searchable(head);
     let mut scores: Vec<(u64, usize)> = Vec::new();
     for (at, format) in formats.formats.iter().enumerate() {
         // A format that ignores most of its lines would claim any file.

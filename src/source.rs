@@ -83,31 +83,19 @@ impl<'f> OpenSource<'f> {
     /// dates, `Some(None)` if they can be read either way.
     pub fn date_order(&self) -> Option<Option<DateOrder>> {
         let head = &self.buffer[..self.filled];
-        let (encoding, mark) = text::sniff(head);
-        if encoding == TextEncoding::Bytes {
-            return has_slash_dates(&head[mark..]).then(|| date_order(&head[mark..]));
-        }
-        let mut decoded = String::new();
-        text::transcode_utf16(&head[mark..], encoding, &mut decoded);
-        has_slash_dates(decoded.as_bytes()).then(|| date_order(decoded.as_bytes()))
+        let head = text::searchable(head);
+        has_slash_dates(&head).then(|| date_order(&head))
     }
 
     /// Days (since 1970) of the stamps in its first block, with slash dates read in `order`.
     pub fn days(&self, order: DateOrder) -> BTreeSet<i64> {
         let head = &self.buffer[..self.filled];
-        let (encoding, mark) = text::sniff(head);
-        let mut decoded = String::new();
-        let head = if encoding == TextEncoding::Bytes {
-            &head[mark..]
-        } else {
-            text::transcode_utf16(&head[mark..], encoding, &mut decoded);
-            decoded.as_bytes()
-        };
+        let head = text::searchable(head);
         let mut days = BTreeSet::new();
         let mut note = |line: &Line<'_>| {
             days.extend(line.stamp.map(|stamp| stamp.0.div_euclid(86_400_000)));
         };
-        Reader::new(self.format, order, b'\n').block(head, BlockEnd::Last, &mut note);
+        Reader::new(self.format, order, b'\n').block(&head, BlockEnd::Last, &mut note);
         days
     }
 
@@ -287,12 +275,7 @@ impl<'f> OpenSource<'f> {
     fn read_document(&mut self, xml: &XmlToml, sink: &mut impl Sink) -> LineCounts {
         let raw = &self.buffer[..self.filled];
         let (encoding, mark) = text::sniff(raw);
-        let mut decoded = String::new();
-        if encoding == TextEncoding::Bytes {
-            decoded.push_str(&text::decode(&raw[mark..], self.format.code_page));
-        } else {
-            text::transcode_utf16(&raw[mark..], encoding, &mut decoded);
-        }
+        let decoded = text::decode_all(raw, self.format.code_page);
         let decoded = decoded.trim_end_matches('\0');
         let mut state = policy_status::read(decoded, xml, self.task.as_deref());
         if !self.at_end {

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
-use provtrace_parsers::text::{self, CodePage, TextEncoding};
+use provtrace_parsers::text::{self, CodePage};
 
 use crate::discover::{plain, slashed};
 
@@ -31,13 +31,7 @@ impl Tasks {
     pub fn read(path: &Path, page: CodePage) -> Result<Tasks, String> {
         let shown = slashed(path);
         let bytes = std::fs::read(path).map_err(|error| format!("{shown}: {}", plain(&error)))?;
-        let (encoding, mark) = text::sniff(&bytes);
-        let mut decoded = String::new();
-        if encoding == TextEncoding::Bytes {
-            decoded.push_str(&text::decode(&bytes[mark..], page));
-        } else {
-            text::transcode_utf16(&bytes[mark..], encoding, &mut decoded);
-        }
+        let decoded = text::decode_all(&bytes, page);
         // The reader counts a line end of two bytes late; its line numbers are for people.
         let text = decoded.replace("\r\n", "\n");
         let header = text.lines().next().unwrap_or_default();

@@ -116,11 +116,6 @@ impl Layout {
         Ok(Layout { name, mark, fields })
     }
 
-    /// Whether its dates can be read in two orders.
-    pub fn is_ambiguous(&self) -> bool {
-        self.fields.contains(&Field::Date)
-    }
-
     /// Reads a prefix; gives where the stamp ends, too.
     pub(crate) fn read(&self, line: &[u8], order: DateOrder) -> Option<(Envelope, usize)> {
         let mut read = Draft::default();

@@ -83,11 +83,6 @@ impl StampReader {
         None
     }
 
-    /// The name of the layout that read the last stamped line.
-    pub fn layout(&self) -> Option<&Layout> {
-        self.layouts.get(self.last)
-    }
-
     fn remember(&mut self, line: &[u8], stamp: Stamp, end: usize) {
         self.cached = None;
         if end <= self.cache.len() && ends_time(&line[end..]) {

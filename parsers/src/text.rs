@@ -101,6 +101,22 @@ pub fn decode(line: &[u8], page: CodePage) -> Cow<'_, str> {
     }
 }
 
+/// A text without its byte-order mark, as it can be searched: as it is, or transcoded from UTF-16.
+pub fn searchable(raw: &[u8]) -> Cow<'_, [u8]> {
+    let (encoding, mark) = sniff(raw);
+    if encoding == TextEncoding::Bytes {
+        return Cow::Borrowed(&raw[mark..]);
+    }
+    let mut decoded = String::new();
+    transcode_utf16(&raw[mark..], encoding, &mut decoded);
+    Cow::Owned(decoded.into_bytes())
+}
+
+/// A whole text, decoded, without its byte-order mark.
+pub fn decode_all(raw: &[u8], page: CodePage) -> String {
+    decode(&searchable(raw), page).into_owned()
+}
+
 /// Transcodes whole UTF-16 lines to UTF-8. Broken pairs become U+FFFD, one for one, so that
 /// the count of UTF-16 units is kept and an offset can be led back to the raw bytes.
 pub fn transcode_utf16(raw: &[u8], encoding: TextEncoding, out: &mut String) {
