@@ -1,4 +1,7 @@
-//! A device's clock: from local stamps to the times that are printed.
+//! A device's clock: from local stamps to instants, and to the times that are printed.
+//!
+//! An *instant* is a [`Stamp`] in UTC where the device's zone is known, else on its own wall
+//! clock; `axis.rs` turns every stamp of a device into one.
 
 use chrono::{DateTime, LocalResult, NaiveDate, NaiveDateTime, TimeZone, Utc};
 use provtrace_parsers::event::Event;
@@ -7,6 +10,8 @@ use provtrace_parsers::stamp::Stamp;
 use crate::ingest::DeviceLogs;
 use crate::pattern;
 use crate::zones::{self, Zone, ZoneRule};
+
+const DAY: i64 = 86_400_000;
 
 /// What is known of a device's time zone.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -35,62 +40,96 @@ impl Clock {
         self.zone.is_some()
     }
 
-    /// RFC 3339: UTC with `Z` where the zone is known, else local time without an offset.
-    pub fn show(&self, stamp: Stamp) -> String {
-        let Some(local) = naive(stamp) else { return String::new() };
-        match self.utc(local) {
-            Some(utc) => format_time(utc.naive_utc(), "Z"),
-            None => format_time(local, ""),
-        }
+    /// The instant of a local time. In the hour that daylight saving repeats it is the second
+    /// one if `second`; in the hour that it leaves out, that of the clock before the change.
+    pub fn instant(&self, logged: Stamp, second: bool) -> Stamp {
+        let utc = naive(logged).and_then(|local| self.utc(local, second));
+        utc.map_or(logged, |utc| Stamp(utc.timestamp_millis()))
     }
 
-    /// The time that [`Clock::show`] prints, as milliseconds since 1970.
-    pub fn millis(&self, stamp: Stamp) -> i64 {
-        let utc = naive(stamp).and_then(|local| self.utc(local));
-        utc.map_or(stamp.0, |utc| utc.timestamp_millis())
+    /// The wall clock at an instant.
+    pub fn local(&self, instant: Stamp) -> Stamp {
+        let local = DateTime::from_timestamp_millis(instant.0).zip(self.zone).map(
+            |(time, zone)| match zone {
+                Zone::Named(zone) => time.with_timezone(&zone).naive_local(),
+                Zone::Fixed(offset) => time.with_timezone(&offset).naive_local(),
+            },
+        );
+        local.map_or(instant, |local| Stamp(local.and_utc().timestamp_millis()))
+    }
+
+    /// The wall clock's change at the end of daylight saving, if the local day (days since 1970)
+    /// has one: what it shows before and after the change.
+    pub fn repeated_hour(&self, day: i64) -> Option<(Stamp, Stamp)> {
+        let next = day.checked_add(1)?.checked_mul(DAY)?;
+        let mut before = self.instant(Stamp(next - DAY), false);
+        let mut after = self.instant(Stamp(next), true);
+        let offset = |instant: Stamp| self.local(instant).0 - instant.0;
+        let (summer, winter) = (offset(before), offset(after));
+        if winter >= summer {
+            return None;
+        }
+        while after.0 - before.0 > 1000 {
+            let middle = Stamp(before.0.midpoint(after.0) / 1000 * 1000);
+            if offset(middle) == summer { before = middle } else { after = middle }
+        }
+        Some((Stamp(after.0 + summer), Stamp(after.0 + winter)))
+    }
+
+    /// How far the device's clock is ahead of the zone that Windows PE is made for, in seconds, at
+    /// a local time of Windows PE; `None` where the zone is not known.
+    pub fn ahead_of_windows_pe(&self, pe_local: Stamp) -> Option<i64> {
+        let pe = Clock { zone: Some(Zone::Named(zones::WINDOWS_PE)) };
+        self.zone?;
+        Some(self.local(pe.instant(pe_local, false)).seconds_since(pe_local))
+    }
+
+    /// RFC 3339: UTC with `Z` where the zone is known, else local time without an offset.
+    pub fn show(&self, instant: Stamp) -> String {
+        let suffix = if self.has_zone() { "Z" } else { "" };
+        naive(instant).map_or_else(String::new, |time| format_time(time, suffix))
     }
 
     /// Local date and time for people, to the second.
-    pub fn show_local(stamp: Stamp) -> String {
-        naive(stamp).map_or_else(String::new, |local| local.format("%Y-%m-%d %H:%M:%S").to_string())
+    pub fn show_local(&self, instant: Stamp) -> String {
+        date_and_time(self.local(instant))
     }
 
     /// Local time of day for people.
-    pub fn show_time(stamp: Stamp) -> String {
-        naive(stamp).map_or_else(String::new, |local| local.format("%H:%M:%S").to_string())
+    pub fn show_time(&self, instant: Stamp) -> String {
+        naive(self.local(instant))
+            .map_or_else(String::new, |time| time.format("%H:%M:%S").to_string())
     }
 
-    /// The instant of a local time.
-    fn utc(&self, local: NaiveDateTime) -> Option<DateTime<Utc>> {
+    fn utc(&self, local: NaiveDateTime, second: bool) -> Option<DateTime<Utc>> {
         match self.zone? {
-            Zone::Named(zone) => instant(&zone, local),
-            Zone::Fixed(offset) => instant(&offset, local),
+            Zone::Named(zone) => instant(&zone, local, second),
+            Zone::Fixed(offset) => instant(&offset, local, second),
         }
     }
 
-    /// The device's wall clock at an instant (milliseconds since 1970, UTC); `None` where the
-    /// zone is not known.
-    pub fn local(&self, utc_millis: i64) -> Option<Stamp> {
-        let time = DateTime::from_timestamp_millis(utc_millis)?;
-        let local = match self.zone? {
-            Zone::Named(zone) => time.with_timezone(&zone).naive_local(),
-            Zone::Fixed(offset) => time.with_timezone(&offset).naive_local(),
-        };
-        Some(Stamp(local.and_utc().timestamp_millis()))
-    }
-
-    /// Whether `stamp` lies in a window that a person gave.
-    pub fn is_in(&self, stamp: Stamp, window: &Window) -> bool {
-        let at_or_after = |bound: &Bound| match (bound, naive(stamp)) {
-            (Bound::Local(bound), Some(local)) => local >= *bound,
-            (Bound::Utc(bound), Some(local)) => {
-                self.utc(local).unwrap_or_else(|| local.and_utc()) >= *bound
-            }
-            (Bound::Local(_) | Bound::Utc(_), None) => true,
+    /// Whether an instant lies in a window that a person gave.
+    pub fn is_in(&self, at: Stamp, window: &Window) -> bool {
+        let at_or_after = |bound: &Bound| {
+            let (time, bound) = match bound {
+                Bound::Local(bound) => (self.local(at), bound.and_utc()),
+                Bound::Utc(bound) => (at, *bound),
+            };
+            time.0 >= bound.timestamp_millis()
         };
         window.since.as_ref().is_none_or(at_or_after)
             && !window.until.as_ref().is_some_and(at_or_after)
     }
+}
+
+/// A stamp as its log shows it: date and time, to the second.
+pub fn date_and_time(stamp: Stamp) -> String {
+    naive(stamp).map_or_else(String::new, |local| local.format("%Y-%m-%d %H:%M:%S").to_string())
+}
+
+/// A stamp as its log shows it, by RFC 3339 without an offset.
+pub fn logged(stamp: Stamp) -> String {
+    naive(stamp).map_or_else(String::new, |local| format_time(local, ""))
 }
 
 fn naive(stamp: Stamp) -> Option<NaiveDateTime> {
@@ -103,11 +142,10 @@ fn format_time(time: NaiveDateTime, suffix: &str) -> String {
     format!("{}{suffix}", time.format(format))
 }
 
-/// The instant of a local time. In the hour that daylight saving repeats the first one is
-/// taken; in the hour that it leaves out, the time is that of the clock before the change.
-fn instant(zone: &impl TimeZone, local: NaiveDateTime) -> Option<DateTime<Utc>> {
+fn instant(zone: &impl TimeZone, local: NaiveDateTime, second: bool) -> Option<DateTime<Utc>> {
     match zone.from_local_datetime(&local) {
-        LocalResult::Single(time) | LocalResult::Ambiguous(time, _) => Some(time.to_utc()),
+        LocalResult::Single(time) => Some(time.to_utc()),
+        LocalResult::Ambiguous(first, last) => Some(if second { last } else { first }.to_utc()),
         LocalResult::None => {
             let before = local - chrono::Duration::hours(1);
             let time = zone.from_local_datetime(&before).earliest()?;
@@ -195,9 +233,10 @@ mod tests {
     fn zones_have_daylight_saving() {
         let name = "Amsterdam, Berlin, Bern, Rom, Stockholm, Wien";
         let clock = Clock { zone: zones::by_display_name(60, name).map(Zone::Named) };
-        assert_eq!(clock.show(stamp("2025-03-24T12:00:00")), "2025-03-24T11:00:00Z");
-        assert_eq!(clock.show(stamp("2025-07-24T12:00:00")), "2025-07-24T10:00:00Z");
-        assert_eq!(clock.show(stamp("2025-03-30T02:30:00")), "2025-03-30T01:30:00Z");
+        let shown = |text| clock.show(clock.instant(stamp(text), false));
+        assert_eq!(shown("2025-03-24T12:00:00"), "2025-03-24T11:00:00Z");
+        assert_eq!(shown("2025-07-24T12:00:00"), "2025-07-24T10:00:00Z");
+        assert_eq!(shown("2025-03-30T02:30:00"), "2025-03-30T01:30:00Z");
     }
 
     #[test]
@@ -207,7 +246,8 @@ mod tests {
             rules.iter().map(|rule| zones::read_rule(rule).expect("a rule")).collect();
         let shown = |device: &str| {
             let logs = DeviceLogs { device: device.to_owned(), ..DeviceLogs::default() };
-            Clock::of_device(&logs, &rules).show(stamp("2025-07-01T12:00:00"))
+            let clock = Clock::of_device(&logs, &rules);
+            clock.show(clock.instant(stamp("2025-07-01T12:00:00"), false))
         };
         assert_eq!(shown("PAR-1"), "2025-07-01T10:00:00Z");
         assert_eq!(shown("site/TYO-1"), "2025-07-01T03:00:00Z");
@@ -220,10 +260,28 @@ mod tests {
         let name = "Amsterdam, Berlin, Bern, Rom, Stockholm, Wien";
         let clock = Clock { zone: zones::by_display_name(60, name).map(Zone::Named) };
         for text in ["2025-03-24T12:00:00", "2025-07-24T12:00:00", "2025-10-26T02:30:00"] {
-            assert_eq!(clock.local(clock.millis(stamp(text))), Some(stamp(text)), "{text}");
+            for second in [false, true] {
+                let instant = clock.instant(stamp(text), second);
+                assert_eq!(clock.local(instant), stamp(text), "{text}");
+            }
         }
-        assert_eq!(Clock { zone: None }.local(0), None);
-        assert_eq!(clock.local(i64::MAX), None);
+        assert_eq!(Clock { zone: None }.local(Stamp(7)), Stamp(7));
+        assert_eq!(clock.local(Stamp(i64::MAX)), Stamp(i64::MAX));
+    }
+
+    #[test]
+    fn the_hour_that_is_repeated_is_known() {
+        let name = "Amsterdam, Berlin, Bern, Rom, Stockholm, Wien";
+        let clock = Clock { zone: zones::by_display_name(60, name).map(Zone::Named) };
+        let day = |text: &str| stamp(&format!("{text}T00:00:00")).0 / DAY;
+        let hour = (stamp("2025-10-26T03:00:00"), stamp("2025-10-26T02:00:00"));
+        assert_eq!(clock.repeated_hour(day("2025-10-26")), Some(hour));
+        assert_eq!(clock.repeated_hour(day("2025-10-25")), None);
+        assert_eq!(clock.repeated_hour(day("2025-03-30")), None);
+        assert_eq!(clock.repeated_hour(i64::MAX), None);
+        let twice = stamp("2025-10-26T02:30:00");
+        assert_eq!(clock.show(clock.instant(twice, false)), "2025-10-26T00:30:00Z");
+        assert_eq!(clock.show(clock.instant(twice, true)), "2025-10-26T01:30:00Z");
     }
 
     #[test]

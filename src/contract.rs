@@ -5,6 +5,7 @@
 
 use serde::Serialize;
 
+use crate::changes::ChangeKnown;
 use crate::correlate::{Confidence, Mechanism};
 use crate::discover::Skipped;
 use crate::lifetime::{Known, LaunchedBy};
@@ -21,6 +22,8 @@ pub struct Report {
     pub coverage: Coverage,
     /// In order of time, then device.
     pub incidents: Vec<Incident>,
+    /// Where a device's clock was set while its logs were written; by device and time.
+    pub clock_changes: Vec<ClockChange>,
     /// Steps that overlapped a holder and were not refused.
     pub near_misses: u64,
     /// Failures with other causes, most frequent first.
@@ -77,6 +80,24 @@ pub struct Coverage {
     pub assumed_wording: u64,
 }
 
+/// A device's clock was set: times before it are put on the axis of the clock after it.
+#[derive(Debug, Clone, Serialize)]
+pub struct ClockChange {
+    /// The device.
+    pub device: String,
+    /// When, on the device's axis.
+    pub at: String,
+    /// The last reading before the change, as logged.
+    pub before: String,
+    /// The first reading after it, as logged.
+    pub after: String,
+    /// By how many seconds times before it were moved. The clock itself may have moved by up to
+    /// the time that went by between the two readings more (back) or less (forward).
+    pub moved_seconds: i64,
+    /// How it is known.
+    pub known: ChangeKnown,
+}
+
 /// A step that was refused since another task ran.
 #[derive(Debug, Clone, Serialize)]
 pub struct Incident {
@@ -104,6 +125,8 @@ pub struct Incident {
     pub confidence: Confidence,
     /// When the refused program started.
     pub at: String,
+    /// The same as its log prints it, without an offset: what to search for in the log.
+    pub at_logged: String,
     /// The same as a number, for the order of incidents: milliseconds, UTC or local as `at`.
     #[serde(skip)]
     pub at_millis: i64,

@@ -81,12 +81,10 @@ pub fn read_arguments(logs: &DeviceLogs, formats: &Formats, lifetime: &mut Lifet
             continue;
         };
         lifetime.messenger |= known.messenger.is_match(arguments);
-        let capture = |regex: &regex::Regex, name: &str| {
-            Some(regex.captures(arguments)?.name(name)?.as_str().to_owned())
-        };
-        lifetime.task = lifetime.task.take().or_else(|| capture(&known.task, "task"));
-        lifetime.task_name =
-            lifetime.task_name.take().or_else(|| capture(&known.task_name, "name"));
+        let task = || known.task_of(arguments).map(str::to_owned);
+        let name = || known.task_name_of(arguments).map(str::to_owned);
+        lifetime.task = lifetime.task.take().or_else(task);
+        lifetime.task_name = lifetime.task_name.take().or_else(name);
     }
 }
 

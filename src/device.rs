@@ -6,10 +6,13 @@ use std::collections::BTreeSet;
 use provtrace_parsers::code::{CodeTable, ExitCode};
 use provtrace_parsers::engine::LineCounts;
 use provtrace_parsers::format::Formats;
+use provtrace_parsers::stamp::Stamp;
 use sha2::{Digest, Sha256};
 
-use crate::clock::{Clock, Window};
-use crate::contract::{Blocker, Code, Evidence, Incident, Refused};
+use crate::axis;
+use crate::changes::ChangeKnown;
+use crate::clock::{self, Clock, Window};
+use crate::contract::{Blocker, ClockChange, Code, Evidence, Incident, Refused};
 use crate::correlate::{self, Findings, Proof, minutes};
 use crate::discover::{Device, Skipped};
 use crate::ingest::{DeviceLogs, read_device};
@@ -58,6 +61,8 @@ pub struct DeviceReport {
     pub refused_outside_runs: u64,
     /// Its incidents; templates by signature are named later, over all devices.
     pub incidents: Vec<Incident>,
+    /// Where its clock was set.
+    pub clock_changes: Vec<ClockChange>,
     /// Steps that overlapped a holder.
     pub near_misses: u64,
     /// Failures with other causes: canonical code and its meaning.
@@ -99,6 +104,8 @@ pub struct Story {
     pub logs: DeviceLogs,
     /// The device's clock.
     pub clock: Clock,
+    /// What it went through.
+    pub clock_changes: Vec<axis::ClockChange>,
     /// Lifetimes, steps, runs.
     pub timeline: Timeline,
     /// What follows from them.
@@ -109,6 +116,7 @@ pub struct Story {
 pub fn tell(device: &Device, request: &Request, progress: &dyn Fn(u64)) -> Story {
     let mut logs = read_device(device, &request.formats, progress);
     let clock = Clock::of_device(&logs, &request.zones);
+    let clock_changes = axis::straighten(&mut logs, &request.formats, &clock);
     settle(&mut logs, &clock);
     let timeline = timeline::build(&logs, &request.formats, &request.tasks);
     let mut findings = correlate::correlate(&timeline, &logs, &request.formats.codes);
@@ -119,7 +127,7 @@ pub fn tell(device: &Device, request: &Request, progress: &dyn Fn(u64)) -> Story
     findings.incidents.retain(|incident| !incident.steps.is_empty());
     findings.near_misses.retain(|step| inside(*step));
     findings.other_failures.retain(|failure| inside(failure.step));
-    Story { logs, clock, timeline, findings }
+    Story { logs, clock, clock_changes, timeline, findings }
 }
 
 /// Reads a device and keeps what a report needs.
@@ -148,6 +156,7 @@ pub fn analyze(device: &Device, request: &Request, progress: &dyn Fn(u64)) -> De
         refused_outside_runs: refused.count() as u64,
         runs,
         incidents: incidents(&story, &request.formats.codes),
+        clock_changes: clock_changes(&story),
         near_misses: story.findings.near_misses.len() as u64,
         other_failures: failures
             .map(|other| (other.code.value, other.code.meaning.clone()))
@@ -227,7 +236,8 @@ fn incidents(story: &Story, codes: &CodeTable) -> Vec<Incident> {
             mechanism: incident.mechanism,
             confidence: incident.confidence,
             at: show(incident.at),
-            at_millis: clock.millis(incident.at),
+            at_logged: clock::logged(logged_at(story, incident)),
+            at_millis: incident.at.0,
             minutes_after_agent_install: incident.minutes_after_agent_install.map(to_tenth),
             refused: Refused {
                 program: own.program.name(),
@@ -242,6 +252,21 @@ fn incidents(story: &Story, codes: &CodeTable) -> Vec<Incident> {
         });
     }
     incidents
+}
+
+/// Daylight saving moves no instant, so its end is none of these.
+fn clock_changes(story: &Story) -> Vec<ClockChange> {
+    let changes = story.clock_changes.iter();
+    let set = changes.filter(|change| change.known != ChangeKnown::DaylightSaving);
+    let told = set.map(|change| ClockChange {
+        device: story.logs.device.clone(),
+        at: story.clock.show(change.at),
+        before: clock::logged(change.before),
+        after: clock::logged(change.after),
+        moved_seconds: change.moved.div_euclid(1000),
+        known: change.known,
+    });
+    told.collect()
 }
 
 fn show_blocker(blocker: &Lifetime, clock: &Clock) -> Blocker {
@@ -293,12 +318,19 @@ fn quote(logs: &DeviceLogs, proof: &Proof) -> Evidence {
     }
 }
 
+/// The start of the refused program as its log prints it.
+fn logged_at(story: &Story, incident: &correlate::Incident) -> Stamp {
+    let mut proofs = incident.evidence.iter().map(|proof| story.logs.entry(proof.entry));
+    let start = proofs.find(|entry| entry.stamp == Some(incident.at));
+    start.and_then(|entry| entry.logged).unwrap_or_else(|| story.clock.local(incident.at))
+}
+
 /// Made of the device and the refusal alone: no path, and no blocker, which later logs may
 /// still reveal.
 fn id(story: &Story, incident: &correlate::Incident, task: Option<&str>) -> String {
     let mut hash = Sha256::new();
     let device = story.logs.device.rsplit('/').next().unwrap_or_default().to_uppercase();
-    let at = incident.at.0.to_string();
+    let at = logged_at(story, incident).0.to_string();
     for part in [device.as_str(), task.unwrap_or_default(), at.as_str()] {
         hash.update(part.as_bytes());
         hash.update([0]);

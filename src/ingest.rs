@@ -23,6 +23,9 @@ pub const KEEP_EVERY: i64 = 30_000;
 /// Most records that are kept of one source: bounds memory against hostile logs.
 const MOST_ENTRIES: usize = 400_000;
 
+/// Times before 1995 and from 2090 on are no times of these programs: milliseconds since 1970.
+pub const PLAUSIBLE: std::ops::Range<i64> = 788_918_400_000..3_786_912_000_000;
+
 /// Most bytes of text that are kept of one device.
 const MOST_TEXT: usize = 64 << 20;
 
@@ -42,8 +45,11 @@ pub struct Quote {
 /// A record that was kept.
 #[derive(Debug, Clone)]
 pub struct Entry {
-    /// Local wall clock; `None` for records of logs without stamps.
+    /// When, on the device's axis: as its log prints it, until `axis.rs` has put it there.
+    /// `None` for records of logs without stamps.
     pub stamp: Option<Stamp>,
+    /// As its log prints it.
+    pub logged: Option<Stamp>,
     /// Process id in the envelope.
     pub pid: Option<u32>,
     /// Thread id in the envelope.
@@ -110,13 +116,8 @@ pub fn read_device(device: &Device, formats: &Formats, progress: &dyn Fn(u64)) -
         keeper.finish();
         room = keeper.room;
         logs.skipped.extend(end.stopped.map(skipped));
-        if keeper.dropped > 0 {
-            let dropped = keeper.dropped;
-            let reason = format!(
-                "partly read: {dropped} records beyond {MOST_ENTRIES} of a log or {MOST_TEXT} bytes of a device were only counted"
-            );
-            logs.skipped.push(skipped(reason));
-        }
+        logs.skipped.extend(keeper.dropped().map(skipped));
+        logs.warnings.extend(keeper.impossible().map(|why| format!("{}: {why}", source.shown)));
         logs.sources.push(SourceLog {
             path: source.path().to_owned(),
             member: source.member.as_ref().map(|member| member.name.clone()),
@@ -128,7 +129,7 @@ pub fn read_device(device: &Device, formats: &Formats, progress: &dyn Fn(u64)) -
         });
     }
     device.release();
-    logs.warnings = dates.warnings;
+    logs.warnings.extend(dates.warnings);
     logs
 }
 
@@ -221,6 +222,8 @@ struct Keeper<'f> {
     format: &'f Format,
     entries: Vec<Entry>,
     dropped: u64,
+    /// Records whose time is none of these programs.
+    impossible: u64,
     /// Bytes of text that may still be kept.
     room: usize,
     /// The last stamped line, not kept yet; its text is still in the block.
@@ -245,7 +248,16 @@ struct Last {
 impl<'f> Keeper<'f> {
     fn new(format: &'f Format, room: usize) -> Keeper<'f> {
         let entries = Vec::new();
-        Keeper { format, entries, dropped: 0, room, last: None, carried: None, kept_at: None }
+        Keeper {
+            format,
+            entries,
+            dropped: 0,
+            impossible: 0,
+            room,
+            last: None,
+            carried: None,
+            kept_at: None,
+        }
     }
 
     /// The last line of a source is the end of what it shows.
@@ -253,6 +265,18 @@ impl<'f> Keeper<'f> {
         if let Some(entry) = self.carried.take() {
             self.keep(entry);
         }
+    }
+
+    /// What was read and not kept.
+    fn dropped(&self) -> Option<String> {
+        let Keeper { dropped, .. } = self;
+        (*dropped > 0).then(|| format!("partly read: {dropped} records beyond {MOST_ENTRIES} of a log or {MOST_TEXT} bytes of a device were only counted"))
+    }
+
+    /// What has a time that can't be.
+    fn impossible(&self) -> Option<String> {
+        let Keeper { impossible, .. } = self;
+        (*impossible > 0).then(|| format!("{impossible} lines have an impossible date (before 1995, or from 2090 on) and were not placed in time"))
     }
 
     fn keep(&mut self, entry: Entry) {
@@ -304,6 +328,7 @@ impl Last {
         let (offset, length, text) = block.quote(self.offset, self.length);
         Entry {
             stamp: Some(self.stamp),
+            logged: Some(self.stamp),
             pid: self.pid,
             tid: self.tid,
             event: Event::Alive,
@@ -316,7 +341,9 @@ impl Last {
 impl Sink for Keeper<'_> {
     fn line(&mut self, line: &Line<'_>, block: &mut Block<'_>) {
         let mark = line.rule.map(|rule| self.format.rules[rule].mark);
-        match (&line.event, line.stamp) {
+        let stamp = line.stamp.filter(|stamp| PLAUSIBLE.contains(&stamp.0));
+        self.impossible += u64::from(stamp.is_none() && line.stamp.is_some());
+        match (&line.event, stamp) {
             (Some(event), stamp) if *event != Event::Alive => {
                 if let Some(stamp) = stamp {
                     self.edge(stamp, line.pid, block);
@@ -326,6 +353,7 @@ impl Sink for Keeper<'_> {
                 let (offset, length, text) = block.quote(line.offset, line.raw.len());
                 self.keep(Entry {
                     stamp,
+                    logged: stamp,
                     pid: line.pid,
                     tid: line.tid,
                     event: event.clone(),

@@ -2,8 +2,10 @@
 //! sdclient, and proves each with lines.
 
 mod archive;
+mod axis;
 mod block;
 mod bundle;
+mod changes;
 mod cli;
 mod clock;
 mod contract;

@@ -139,13 +139,10 @@ fn read_family(logs: &DeviceLogs, places: &[EntryRef], formats: &Formats, read: 
 
 fn child(formats: &Formats, path: &str, arguments: &str, at: Stamp, created: EntryRef) -> Child {
     let known = &formats.arguments;
-    let capture = |regex: &regex::Regex, name: &str| {
-        Some(regex.captures(arguments)?.name(name)?.as_str().to_owned())
-    };
     Child {
         program: Program::of_path(path),
-        task: capture(&known.task, "task"),
-        task_name: capture(&known.task_name, "name"),
+        task: known.task_of(arguments).map(str::to_owned),
+        task_name: known.task_name_of(arguments).map(str::to_owned),
         messenger: known.messenger.is_match(arguments),
         at,
         created,

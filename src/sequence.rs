@@ -37,7 +37,7 @@ pub fn in_file_order(logs: &DeviceLogs, wanted: impl Fn(&SourceLog) -> bool) -> 
     for source in sources {
         let mut own: HashMap<(Option<Stamp>, &str), usize> = HashMap::new();
         for (at, entry) in logs.sources[source].entries.iter().enumerate() {
-            let key = (entry.stamp, &*entry.quote.text);
+            let key = (entry.logged, &*entry.quote.text);
             let count = own.entry(key).or_default();
             *count += 1;
             if known.get(&key).is_none_or(|known| *known < *count) {

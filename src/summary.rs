@@ -29,6 +29,7 @@ pub fn summarize(
     let mut warnings = Vec::new();
     let mut failures: BTreeMap<(u32, String), u64> = BTreeMap::new();
     let mut near_misses = 0;
+    let mut clock_changes = Vec::new();
     for device in devices {
         for mut incident in device.incidents {
             let run = device.runs.binary_search_by_key(&incident.run, |run| run.number).ok();
@@ -42,6 +43,7 @@ pub fn summarize(
             incidents.push(incident);
         }
         near_misses += device.near_misses;
+        clock_changes.extend(device.clock_changes);
         warnings.extend(device.warnings);
         for failure in device.other_failures {
             *failures.entry(failure).or_default() += 1;
@@ -52,6 +54,7 @@ pub fn summarize(
     });
     coverage.assumed_wording =
         incidents.iter().filter(|incident| incident.assumed_wording).count() as u64;
+    clock_changes.sort_by(|a, b| (&a.device, &a.at).cmp(&(&b.device, &b.at)));
     warnings.extend(mapping_warning(request, mapped));
     warnings.sort();
     let row = |((value, meaning), runs)| OtherFailure {
@@ -67,6 +70,7 @@ pub fn summarize(
         tool: Tool { name: env!("CARGO_PKG_NAME"), version: env!("CARGO_PKG_VERSION") },
         coverage,
         incidents,
+        clock_changes,
         near_misses,
         other_failures,
         templates,

@@ -5,17 +5,15 @@ use std::collections::BTreeMap;
 
 use provtrace_parsers::event::{Event, Launcher};
 use provtrace_parsers::format::{Formats, SourceKind};
+use provtrace_parsers::stamp::Stamp;
 
 use crate::clock::Clock;
-
-use crate::ingest::{DeviceLogs, Entry};
+use crate::ingest::{DeviceLogs, Entry, PLAUSIBLE};
 use crate::lifetime::{End, EntryRef, Known, LaunchedBy, Program};
 use crate::sequence::records;
 
 /// Milliseconds from 1601 to 1970.
 const FILETIME_EPOCH: i64 = 11_644_473_600_000;
-/// Times before 1995 and after 2100 are no times of these programs, in milliseconds.
-const PLAUSIBLE: std::ops::Range<i64> = 788_918_400_000..4_102_444_800_000;
 /// The longest run that the registry is believed, in milliseconds.
 const LONGEST_RUN: i64 = 7 * 86_400_000;
 
@@ -52,7 +50,7 @@ impl Witness {
     }
 }
 
-/// Puts records that are written in UTC beside the local stamps of the logs. Where the
+/// Puts records that are written in UTC on the device's axis. Where the
 /// device's zone is not known this can't be done, and a warning says so.
 pub fn settle(logs: &mut DeviceLogs, clock: &Clock) {
     let mut lost = 0;
@@ -73,7 +71,7 @@ pub fn settle(logs: &mut DeviceLogs, clock: &Clock) {
             | SourceKind::DeviceFacts => continue,
         };
         for (at, utc) in times {
-            log.entries[at].stamp = clock.local(utc);
+            log.entries[at].stamp = clock.has_zone().then_some(Stamp(utc));
             lost +=
                 u64::from(log.entries[at].stamp.is_none() && log.kind != SourceKind::PolicyStatus);
         }
@@ -216,8 +214,7 @@ fn event_logs(logs: &DeviceLogs, formats: &Formats) -> Vec<Witness> {
         if let Some(line) = &process.command_line {
             let known = &formats.arguments;
             own.messenger = known.messenger.is_match(line);
-            let task = known.task.captures(line).and_then(|found| found.name("task"));
-            own.task = task.map(|task| task.as_str().to_owned());
+            own.task = known.task_of(line).map(str::to_owned);
         }
         found.push(own);
     }

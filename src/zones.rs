@@ -5,6 +5,9 @@ use std::str::FromStr;
 use chrono::FixedOffset;
 use chrono_tz::{TZ_VARIANTS, Tz};
 
+/// Windows PE believes to be here, unless somebody changed its image.
+pub const WINDOWS_PE: Tz = Tz::America__Los_Angeles;
+
 /// What "Coordinated Universal Time" is called; with an offset behind it, a zone of its own.
 const UTC: &str = "coordinated universal time, koordinierte weltzeit, temps universel coordonné, \
     hora universal coordinada, hora universal coordenada, tempo universal coordenado, \

@@ -19,7 +19,7 @@ const LONGEST_FILE: usize = 400;
 const FLAT_TABLES: [(&str, &str); 0] = [];
 
 /// The modules of the binary in the order in which data flows: each uses only those before it.
-const FLOW: [&str; 38] = [
+const FLOW: [&str; 40] = [
     "paths",
     "place",
     "archive",
@@ -40,6 +40,8 @@ const FLOW: [&str; 38] = [
     "output",
     "lifetime",
     "spans",
+    "changes",
+    "axis",
     "sequence",
     "trace",
     "provision",

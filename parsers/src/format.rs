@@ -153,6 +153,18 @@ pub struct Arguments {
     pub mark: Mark,
 }
 
+impl Arguments {
+    /// The task's id in a command line.
+    pub fn task_of<'a>(&self, line: &'a str) -> Option<&'a str> {
+        Some(self.task.captures(line)?.name("task")?.as_str())
+    }
+
+    /// The task's name in a command line.
+    pub fn task_name_of<'a>(&self, line: &'a str) -> Option<&'a str> {
+        Some(self.task_name.captures(line)?.name("name")?.as_str())
+    }
+}
+
 /// One log format.
 #[derive(Debug, Clone)]
 pub struct Format {

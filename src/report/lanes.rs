@@ -4,7 +4,6 @@ use std::io::{self, Write};
 
 use provtrace_parsers::stamp::Stamp;
 
-use crate::clock::Clock;
 use crate::correlate::minutes;
 use crate::device::Story;
 use crate::lifetime::{LaunchedBy, Lifetime, Program};
@@ -73,7 +72,8 @@ impl Axis {
 }
 
 fn picture(story: &Story, run: usize, axis: &Axis, out: &mut dyn Write) -> io::Result<()> {
-    let (from, to) = (Clock::show_local(axis.from), Clock::show_time(axis.to));
+    let clock = &story.clock;
+    let (from, to) = (clock.show_local(axis.from), clock.show_time(axis.to));
     let gap = axis.columns.saturating_sub(from.len() + to.len());
     writeln!(out, "{:LABEL$} {from}{}{to}", "", " ".repeat(gap))?;
     for (at, step) in story.timeline.steps.iter().enumerate() {
@@ -142,6 +142,7 @@ fn row(out: &mut dyn Write, label: &str, lane: &[char]) -> io::Result<()> {
 
 /// The same in words, with how each end is known.
 fn list(story: &Story, axis: &Axis, out: &mut dyn Write) -> io::Result<()> {
+    let clock = &story.clock;
     for lifetime in story.timeline.lifetimes.iter().filter(|own| axis.shows(own)) {
         let pid = lifetime.pid.map(|pid| format!(" pid {pid}")).unwrap_or_default();
         let task = lifetime
@@ -159,10 +160,10 @@ fn list(story: &Story, axis: &Axis, out: &mut dyn Write) -> io::Result<()> {
             "no trace after it".to_owned()
         } else {
             let known = lifetime.end.known.word();
-            format!("{} ({known})", Clock::show_time(lifetime.end.at))
+            format!("{} ({known})", clock.show_time(lifetime.end.at))
         };
         let wait = match lifetime.active {
-            Some((at, _)) => format!(", at work from {}", Clock::show_time(at)),
+            Some((at, _)) => format!(", at work from {}", clock.show_time(at)),
             None => String::new(),
         };
         let by = if lifetime.launched_by == LaunchedBy::Unknown {
@@ -173,7 +174,7 @@ fn list(story: &Story, axis: &Axis, out: &mut dyn Write) -> io::Result<()> {
         writeln!(
             out,
             "  {} ({}) to {end}{wait}  {}{pid}{task}{role}{by}",
-            Clock::show_time(lifetime.start.at),
+            clock.show_time(lifetime.start.at),
             lifetime.start.known.word(),
             lifetime.program.name(),
         )?;

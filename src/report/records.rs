@@ -7,7 +7,7 @@ use provtrace_parsers::event::{ActionOutcome, Event, Mark};
 use provtrace_parsers::format::Format;
 
 use crate::block::Block;
-use crate::clock::Clock;
+use crate::clock;
 use crate::report::plain::harmless;
 use crate::source::Sink;
 
@@ -39,7 +39,7 @@ impl Sink for Records<'_> {
         };
         let mark = line.rule.map(|rule| self.format.rules[rule].mark);
         let mark = mark.or(line.event.as_ref().and_then(Event::mark)).map_or("-", Mark::word);
-        let stamp = line.stamp.map_or_else(|| "-".to_owned(), Clock::show_local);
+        let stamp = line.stamp.map_or_else(|| "-".to_owned(), clock::date_and_time);
         let detail = line.event.as_ref().map(detail).unwrap_or_default();
         let written = writeln!(
             self.out,
