@@ -4,6 +4,7 @@
 mod archive;
 mod block;
 mod bundle;
+mod candidates;
 mod cli;
 mod clock;
 mod contract;

@@ -19,7 +19,7 @@ const LONGEST_FILE: usize = 400;
 const FLAT_TABLES: [(&str, &str); 0] = [];
 
 /// The modules of the binary in the order in which data flows: each uses only those before it.
-const FLOW: [&str; 38] = [
+const FLOW: [&str; 39] = [
     "paths",
     "place",
     "archive",
@@ -47,6 +47,7 @@ const FLOW: [&str; 38] = [
     "deployment",
     "scan",
     "witness",
+    "candidates",
     "testimony",
     "timeline",
     "holder",
