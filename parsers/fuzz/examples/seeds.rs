@@ -69,7 +69,11 @@ fn sections(file: &Path, out: &Path) -> Result<()> {
     };
     let text = fs::read_to_string(file)?;
     let (head, rest) = text.split_once("\n[").unwrap_or((&text, ""));
-    let plain: Vec<&str> = head.lines().filter(|line| !line.starts_with('#')).collect();
+    let plain = head.lines().filter(|line| !line.starts_with('#'));
+    // The target knows one stamp.
+    let known =
+        |line| if str::starts_with(line, "stamps =") { r#"stamps = ["iso"]"# } else { line };
+    let plain: Vec<&str> = plain.map(known).collect();
     let file_section = if kind == 0 { "file = []\n" } else { "" };
     for (number, section) in rest.split("\n\n").enumerate() {
         let section = section.trim_start_matches('\n');

@@ -8,8 +8,19 @@ use provtrace_parsers::engine::{BlockEnd, Reader};
 use provtrace_parsers::format::Formats;
 use provtrace_parsers::stamp::DateOrder;
 
-const STAMPS: (&str, &str) = ("stamps.toml", include_str!("../../formats/stamps.toml"));
-const CODES: (&str, &str) = ("codes.toml", include_str!("../../formats/codes.toml"));
+const STAMPS: (&str, &str) = (
+    "stamps.toml",
+    r#"
+schema = 1
+[[stamp]]
+name = "iso"
+layout = "{year}-{month}-{day} {time} "
+specimen = "2025-03-24T12:20:19 Done"
+reads = "2025-03-24T12:20:19"
+mark = "doc"
+"#,
+);
+const CODES: (&str, &str) = ("codes.toml", "schema = 1\ncode = []\n");
 const REST: (&str, &str) = (
     "rest.toml",
     r#"
@@ -19,14 +30,14 @@ kind = "provisioning"
 stamps = ["iso"]
 file = []
 [arguments]
-task = 'task=(?<task>[0-9])'
-task_name = 'name=(?<name>[a-z])'
-messenger = 'msg='
-specimens = ["task=1 name=a msg="]
+task = '1'
+task_name = '2'
+messenger = '3'
+specimens = ["123"]
 mark = "doc"
 [actions]
-agent_install = 'agent'
-specimens = ["agent"]
+agent_install = '4'
+specimens = ["4"]
 mark = "doc"
 "#,
 );
@@ -35,7 +46,7 @@ fuzz_target!(|data: &[u8]| {
     let [kind, text @ ..] = data else { return };
     let Ok(text) = std::str::from_utf8(text) else { return };
     let loaded = match kind % 3 {
-        0 => Formats::load(STAMPS, CODES, &[REST, ("own.toml", text)]),
+        0 => Formats::load(STAMPS, CODES, &[("own.toml", text), REST]),
         1 => Formats::load(("own.toml", text), CODES, &[REST]),
         _ => Formats::load(STAMPS, ("own.toml", text), &[REST]),
     };
