@@ -73,7 +73,7 @@ const HOMES: [(&str, &[&str]); 31] = [
     ("evtx", &["src/eventlog.rs"]),
     ("flate2", &["src/place.rs"]),
     ("indicatif", &["src/progress.rs"]),
-    ("memchr", &["src/source.rs"]),
+    ("memchr", &["src/block.rs"]),
     ("polars", &["src/rank.rs", "src/summary.rs"]),
     ("rayon", &["src/discover.rs", "src/main.rs"]),
     ("regex", &["src/deployment.rs", "src/provision.rs"]),
