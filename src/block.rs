@@ -1,6 +1,7 @@
 //! The text of a block, and how a line of it leads back to the raw file.
 
-use provtrace_parsers::text::{self, CodePage};
+use memchr::{memchr, memrchr};
+use provtrace_parsers::text::{self, CodePage, TextEncoding};
 
 /// The text of some whole lines, and how it leads back to the raw bytes.
 #[derive(Debug)]
@@ -49,4 +50,26 @@ impl<'t> Block<'t> {
         cursor.decoded = start;
         (cursor.raw, text::utf16_length(&text), text.into())
     }
+}
+
+/// `\r` for the few logs that have no other line end.
+pub fn line_end(head: &[u8]) -> u8 {
+    let only_returns = memchr(b'\n', head).is_none() && memchr(b'\r', head).is_some();
+    if only_returns { b'\r' } else { b'\n' }
+}
+
+/// The end of the last whole line in UTF-16 text, in bytes.
+pub fn last_line_end(raw: &[u8], encoding: TextEncoding) -> Option<usize> {
+    let mut end = raw.len();
+    while let Some(at) = memrchr(b'\n', &raw[..end]) {
+        let (high, start) = match encoding {
+            TextEncoding::Utf16Be => (at.checked_sub(1)?, at.checked_sub(1)?),
+            TextEncoding::Utf16Le | TextEncoding::Bytes => (at + 1, at),
+        };
+        if start.is_multiple_of(2) && raw.get(high) == Some(&0) {
+            return Some(start + 2);
+        }
+        end = at;
+    }
+    None
 }

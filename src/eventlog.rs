@@ -75,15 +75,15 @@ impl EventLog<'_> {
         // to find out.
         let read = catch_unwind(AssertUnwindSafe(|| self.records(data, offset, sink)));
         if !read.unwrap_or(false) {
-            self.damage(offset);
+            self.damage(offset, sink);
         }
     }
 
-    fn damage(&mut self, offset: u64) {
+    /// A chunk, or a record of which no number is known, that can't be read.
+    fn damage(&mut self, offset: u64, sink: &mut impl Sink) {
         let (first, number) = self.damaged.unwrap_or((offset, 0));
         self.damaged = Some((first, number + 1));
-        self.counts.lines += 1;
-        self.counts.unknown += 1;
+        self.give(Outcome::Unknown, None, (0, offset, 0), "damaged", sink);
     }
 
     /// Reads the records of a chunk; whether it could be read at all.
@@ -97,7 +97,7 @@ impl EventLog<'_> {
         let Ok(mut chunk) = chunk.parse(Arc::clone(&self.settings)) else { return false };
         for record in chunk.iter() {
             let Ok(record) = record else {
-                self.damage(offset);
+                self.damage(offset, sink);
                 continue;
             };
             let start = record.binxml_offset.saturating_sub(RECORD_HEADER);
@@ -116,27 +116,55 @@ impl EventLog<'_> {
         let number = record.event_record_id;
         let utc = record.timestamp.as_millisecond();
         let Ok(json) = record.into_json_value() else {
-            self.damage(offset);
+            self.damage(offset, sink);
             return;
         };
+        let place = (number, offset, length);
+        match process(&mut self.processes, &json.data, utc) {
+            Some((seen, text)) => {
+                let event = Some(Event::ProcessSeen(seen));
+                self.give(Outcome::Event, event, place, &text, sink);
+            }
+            None => self.give(Outcome::Noise, None, place, &kind(&json.data), sink),
+        }
+    }
+
+    /// Counts a record and gives it to `sink`; its place is its number, offset and length.
+    fn give(
+        &mut self,
+        outcome: Outcome,
+        event: Option<Event>,
+        (number, offset, length): (u64, u64, u64),
+        text: &str,
+        sink: &mut impl Sink,
+    ) {
         self.counts.lines += 1;
-        self.counts.understood += 1;
-        let Some((seen, text)) = process(&mut self.processes, &json.data, utc) else { return };
-        let mut block = Block::record(text.as_bytes(), offset, length);
-        let line = Line {
-            number,
-            offset,
-            raw: text.as_bytes(),
-            stamp: None,
-            pid: None,
-            tid: None,
-            outcome: Outcome::Event,
-            event: Some(Event::ProcessSeen(seen)),
-            rule: None,
-        };
+        match outcome {
+            Outcome::Event | Outcome::Noise => self.counts.understood += 1,
+            Outcome::Continued => self.counts.continued += 1,
+            Outcome::Unknown => self.counts.unknown += 1,
+        }
+        let raw = text.as_bytes();
+        let mut block = Block::record(raw, offset, length);
+        let (stamp, pid, tid, rule) = (None, None, None, None);
+        let line = Line { number, offset, raw, stamp, pid, tid, outcome, event, rule };
         sink.line(&line, &mut block);
         sink.end_block(&mut block);
     }
+}
+
+/// Provider and id of a record that tells nothing of our programs.
+fn kind(json: &Value) -> String {
+    let known = provider_and_id(json);
+    known.map_or_else(|| "event".to_owned(), |(provider, id)| format!("{provider} {id}"))
+}
+
+fn provider_and_id(json: &Value) -> Option<(&str, u32)> {
+    let system = json.get("Event")?.get("System")?;
+    let provider = system.get("Provider")?.get("#attributes")?.get("Name")?.as_str()?;
+    let id = system.get("EventID")?;
+    let id = id.get("#text").unwrap_or(id);
+    Some((provider, plain(id)?.parse().ok()?))
 }
 
 /// What a record, as the library's JSON, says of our programs, and its text for a reader.
@@ -145,15 +173,11 @@ fn process(
     json: &Value,
     utc: i64,
 ) -> Option<(ProcessSeen, String)> {
-    let event = json.get("Event")?;
-    let system = event.get("System")?;
-    let provider = system.get("Provider")?.get("#attributes")?.get("Name")?.as_str()?;
-    let id = system.get("EventID")?;
-    let id = id.get("#text").unwrap_or(id);
-    let id: u32 = plain(id)?.parse().ok()?;
+    let (provider, id) = provider_and_id(json)?;
     if !reader.wants(provider, id) {
         return None;
     }
+    let event = json.get("Event")?;
     let data = event.get("EventData").or_else(|| event.get("UserData"))?;
     let field = |name: &str| plain(data.get(name)?);
     let seen = reader.read(&Record { provider, event: id, utc, field: &field })?;

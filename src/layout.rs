@@ -9,7 +9,7 @@ use std::path::Path;
 use crate::paths::slashed;
 
 /// Folders that are inside a device's folder: where agents and collectors put logs.
-const INNER_FOLDERS: [&str; 27] = [
+const INNER_FOLDERS: [&str; 29] = [
     "appdata",
     "data",
     "epm agent",
@@ -31,11 +31,13 @@ const INNER_FOLDERS: [&str; 27] = [
     "registryinfo",
     "shared files",
     "shared_files",
+    "system32",
     "temp",
     "vulscan",
     "vulscanfolder",
     "windows",
     "windows_temp_folder",
+    "winevt",
     "all users",
 ];
 
@@ -330,6 +332,7 @@ mod tests {
             ("PAR-1/C$/ProgramData/LANDesk/Log/vulscan.log", "PAR-1"),
             ("X/ProgramData/LANDesk/Log/vulscan.log", "X"),
             ("24.03.2025/PAR-1/vulscan.log", "PAR-1"),
+            ("site/PAR-1/Windows/System32/winevt/Logs/Security.evtx", "site/PAR-1"),
         ];
         for (path, device) in table {
             assert_eq!(guess(path, &|_| false).as_deref().unwrap_or("-"), device, "{path}");

@@ -6,6 +6,7 @@ mod axis;
 mod block;
 mod bundle;
 mod changes;
+mod candidates;
 mod cli;
 mod clock;
 mod contract;

@@ -12,9 +12,13 @@ use std::sync::{Arc, Mutex, PoisonError};
 use flate2::Crc;
 use flate2::read::{DeflateDecoder, MultiGzDecoder};
 
-/// What any member may expand to, in bytes, however small it is packed.
+/// What a log may expand to, in bytes, however small it is packed: it is read as a stream, and a
+/// program that says the same for days packs a thousand to one.
+const FREE_LOG: u64 = 1 << 30;
+/// The same for what is not reckoned before it is read (an archive may hold thousands of them),
+/// and for what is held in memory.
 const FREE_SIZE: u64 = 64 << 20;
-/// Beyond [`FREE_SIZE`], no more than so many times its packed size: logs reach a tenth of it.
+/// Beyond that, no more than so many times its packed size: usual logs reach a tenth of it.
 const MOST_RATIO: u64 = 250;
 /// The largest member that is read to its end, in bytes.
 const MOST_SIZE: u64 = 16 << 30;
@@ -119,7 +123,7 @@ impl Nest {
             return Ok((bytes.clone(), None));
         }
         let mut bytes = Vec::new();
-        let reader = self.entry.open(File::open(&self.file)?)?;
+        let reader = self.entry.open(File::open(&self.file)?, FREE_SIZE)?;
         let failed = reader.take(MOST_NESTED).read_to_end(&mut bytes).err();
         let bytes = Held(Arc::new(bytes));
         *held = Some(bytes.clone());
@@ -138,11 +142,11 @@ pub fn open(file: &Path, member: Option<&Member>) -> io::Result<Box<dyn Read>> {
         (None, _) => {
             let file = File::open(file)?;
             let packed = file.metadata()?.len();
-            Ok(gunzip(BufReader::new(file), packed))
+            Ok(gunzip(BufReader::new(file), most_expanded(packed, FREE_LOG)))
         }
-        (Some(entry), None) => member.content(entry.open(File::open(file)?)?, entry),
+        (Some(entry), None) => member.content(entry.open(File::open(file)?, entry.free())?, entry),
         (Some(entry), Some(nest)) => {
-            member.content(entry.open(Cursor::new(nest.bytes()?.0))?, entry)
+            member.content(entry.open(Cursor::new(nest.bytes()?.0), entry.free())?, entry)
         }
     }
 }
@@ -150,24 +154,35 @@ pub fn open(file: &Path, member: Option<&Member>) -> io::Result<Box<dyn Read>> {
 impl Member {
     fn content(&self, reader: impl Read + 'static, entry: &Entry) -> io::Result<Box<dyn Read>> {
         let packed = entry.size.unwrap_or(entry.packed);
-        Ok(if self.gzip { gunzip(reader, packed) } else { Box::new(reader) })
+        let limit = most_expanded(packed, FREE_SIZE);
+        Ok(if self.gzip { gunzip(reader, limit) } else { Box::new(reader) })
     }
 }
 
-/// The content of a gzip file of `packed` bytes.
-fn gunzip(reader: impl Read + 'static, packed: u64) -> Box<dyn Read> {
+/// The content of a gzip file, up to `limit` bytes.
+fn gunzip(reader: impl Read + 'static, limit: u64) -> Box<dyn Read> {
     let inner = MultiGzDecoder::new(reader);
-    Box::new(Content { inner, given: 0, size: None, limit: most_expanded(packed), sum: None })
+    Box::new(Content { inner, given: 0, size: None, limit, sum: None })
 }
 
-/// How far a member of so many packed bytes is read.
-fn most_expanded(packed: u64) -> u64 {
-    packed.saturating_mul(MOST_RATIO).clamp(FREE_SIZE, MOST_SIZE)
+/// How far a member of so many packed bytes is read; up to `free` whatever their number.
+fn most_expanded(packed: u64, free: u64) -> u64 {
+    packed.saturating_mul(MOST_RATIO).clamp(free, MOST_SIZE)
 }
 
 impl Entry {
+    /// What it may expand to in any case: a size that is stated was reckoned with all others of
+    /// its archive, and more than it is not read.
+    fn free(&self) -> u64 {
+        if self.size.is_some() { FREE_LOG } else { FREE_SIZE }
+    }
+
     /// Reads its own header and what follows.
-    fn open<R: Read + Seek + 'static>(&self, mut archive: R) -> io::Result<Box<dyn Read>> {
+    fn open<R: Read + Seek + 'static>(
+        &self,
+        mut archive: R,
+        free: u64,
+    ) -> io::Result<Box<dyn Read>> {
         archive.seek(SeekFrom::Start(self.header))?;
         let mut header = [0; HEADER as usize];
         archive.read_exact(&mut header).map_err(damaged)?;
@@ -178,14 +193,14 @@ impl Entry {
         archive.seek(SeekFrom::Current(two(26) + two(28)))?;
         let packed = archive.take(self.packed);
         Ok(if self.deflated {
-            Box::new(self.checked(DeflateDecoder::new(packed)))
+            Box::new(self.checked(DeflateDecoder::new(packed), free))
         } else {
-            Box::new(self.checked(packed))
+            Box::new(self.checked(packed, free))
         })
     }
 
-    fn checked<R: Read>(&self, inner: R) -> Content<R> {
-        let limit = most_expanded(self.packed);
+    fn checked<R: Read>(&self, inner: R, free: u64) -> Content<R> {
+        let limit = most_expanded(self.packed, free);
         let sum = self.sum.map(|sum| (Crc::new(), sum));
         Content { inner, given: 0, size: self.size, limit, sum }
     }
@@ -288,8 +303,10 @@ mod tests {
 
     #[test]
     fn small_things_may_expand_freely() {
-        assert_eq!(most_expanded(10), FREE_SIZE);
-        assert_eq!(most_expanded(1 << 20), 250 << 20);
-        assert_eq!(most_expanded(u64::MAX), MOST_SIZE);
+        assert_eq!(most_expanded(10, FREE_SIZE), FREE_SIZE);
+        assert_eq!(most_expanded(1 << 20, FREE_SIZE), 250 << 20);
+        assert_eq!(most_expanded(1 << 20, FREE_LOG), FREE_LOG);
+        assert_eq!(most_expanded(8 << 20, FREE_LOG), 2000 << 20);
+        assert_eq!(most_expanded(u64::MAX, FREE_LOG), MOST_SIZE);
     }
 }

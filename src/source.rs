@@ -3,7 +3,6 @@
 use std::collections::BTreeSet;
 use std::io::Read;
 
-use memchr::{memchr, memrchr};
 use provtrace_parsers::engine::{BlockEnd, Line, LineCounts, Outcome, Reader};
 use provtrace_parsers::event::Event;
 use provtrace_parsers::format::{Format, XmlToml};
@@ -11,7 +10,7 @@ use provtrace_parsers::policy_status;
 use provtrace_parsers::stamp::{DateOrder, date_order, has_slash_dates};
 use provtrace_parsers::text::{self, TextEncoding};
 
-use crate::block::{Block, Cursor};
+use crate::block::{Block, Cursor, last_line_end, line_end};
 use crate::discover::{Source, plain};
 use crate::place;
 
@@ -47,6 +46,8 @@ pub struct OpenSource<'f> {
     at_end: bool,
     failed: Option<String>,
     bytes: u64,
+    /// Bytes that a file had when it was found; 0 for a member of an archive, which is checked.
+    expected: u64,
 }
 
 impl<'f> OpenSource<'f> {
@@ -71,6 +72,7 @@ impl<'f> OpenSource<'f> {
             at_end: false,
             failed: None,
             bytes: 0,
+            expected: if source.member.is_none() { source.bytes } else { 0 },
         };
         open.fill();
         match &open.failed {
@@ -166,7 +168,12 @@ impl<'f> OpenSource<'f> {
     fn fill(&mut self) {
         while self.filled < self.buffer.len() && !self.at_end {
             match self.file.read(&mut self.buffer[self.filled..]) {
-                Ok(0) => self.at_end = true,
+                Ok(0) => {
+                    self.at_end = true;
+                    if self.bytes < self.expected {
+                        self.failed = Some(self.became_shorter());
+                    }
+                }
                 Ok(count) => {
                     self.filled += count;
                     self.bytes += count as u64;
@@ -180,6 +187,16 @@ impl<'f> OpenSource<'f> {
                     });
                     self.at_end = true;
                 }
+            }
+        }
+    }
+
+    fn became_shorter(&self) -> String {
+        let OpenSource { expected, bytes, .. } = self;
+        match bytes {
+            0 => format!("it was emptied while it was read; it had {expected} bytes"),
+            _some => {
+                format!("partly read: it became shorter, of {expected} bytes {bytes} were there")
             }
         }
     }
@@ -342,24 +359,34 @@ fn give_block(
     used
 }
 
-/// `\r` for the few logs that have no other line end.
-fn line_end(head: &[u8]) -> u8 {
-    let only_returns = memchr(b'\n', head).is_none() && memchr(b'\r', head).is_some();
-    if only_returns { b'\r' } else { b'\n' }
-}
+#[cfg(test)]
+mod tests {
+    use provtrace_parsers::format::Formats;
 
-/// The end of the last whole line in UTF-16 text, in bytes.
-fn last_line_end(raw: &[u8], encoding: TextEncoding) -> Option<usize> {
-    let mut end = raw.len();
-    while let Some(at) = memrchr(b'\n', &raw[..end]) {
-        let (high, start) = match encoding {
-            TextEncoding::Utf16Be => (at.checked_sub(1)?, at.checked_sub(1)?),
-            TextEncoding::Utf16Le | TextEncoding::Bytes => (at + 1, at),
+    use super::*;
+
+    #[test]
+    fn a_file_that_is_not_what_it_was_is_told() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let file = folder.path().join("vulscan.log");
+        let formats = Formats::builtin().expect("embedded");
+        let (format, task) = formats.by_file_name("vulscan.log").expect("a format");
+        let shown = String::new();
+        let source = Source { file, shown, format, task, bytes: 20, member: None };
+        let open = || {
+            let open = OpenSource::open(&source, &formats.formats[format], Vec::new());
+            open.map(|open| open.failed)
         };
-        if start.is_multiple_of(2) && raw.get(high) == Some(&0) {
-            return Some(start + 2);
+        assert!(open().is_err_and(|reason| reason.contains("no such file")), "it vanished");
+        for (now, told) in [
+            ("ten bytes!", Some("partly read: it became shorter, of 20 bytes 10 were there")),
+            ("exactly twenty bytes", None),
+            ("it grew by some words since", None),
+        ] {
+            std::fs::write(&source.file, now).expect("written");
+            assert_eq!(open(), Ok(told.map(str::to_owned)), "{now}");
         }
-        end = at;
+        std::fs::write(&source.file, "").expect("written");
+        assert!(open().is_err_and(|reason| reason.contains("emptied")));
     }
-    None
 }

@@ -19,7 +19,7 @@ const LONGEST_FILE: usize = 400;
 const FLAT_TABLES: [(&str, &str); 0] = [];
 
 /// The modules of the binary in the order in which data flows: each uses only those before it.
-const FLOW: [&str; 40] = [
+const FLOW: [&str; 41] = [
     "paths",
     "place",
     "archive",
@@ -49,6 +49,7 @@ const FLOW: [&str; 40] = [
     "deployment",
     "scan",
     "witness",
+    "candidates",
     "testimony",
     "timeline",
     "holder",
@@ -74,7 +75,7 @@ const HOMES: [(&str, &[&str]); 31] = [
     ("evtx", &["src/eventlog.rs"]),
     ("flate2", &["src/place.rs"]),
     ("indicatif", &["src/progress.rs"]),
-    ("memchr", &["src/source.rs"]),
+    ("memchr", &["src/block.rs"]),
     ("polars", &["src/rank.rs", "src/summary.rs"]),
     ("rayon", &["src/discover.rs", "src/main.rs"]),
     ("regex", &["src/deployment.rs", "src/provision.rs"]),

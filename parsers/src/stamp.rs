@@ -68,6 +68,7 @@ impl StampReader {
             && line[..end] == self.cache[..end]
             && ends_time(&line[end..])
             && let Some(envelope) = self.layouts[self.last].read_after_time(line, end, stamp)
+            && !self.is_richer(line)
         {
             return Some(envelope);
         }
@@ -81,6 +82,11 @@ impl StampReader {
             }
         }
         None
+    }
+
+    /// Whether a layout before that of the line before reads this line: it comes first.
+    fn is_richer(&self, line: &[u8]) -> bool {
+        self.layouts[..self.last].iter().any(|layout| layout.read(line, self.order).is_some())
     }
 
     fn remember(&mut self, line: &[u8], stamp: Stamp, end: usize) {
@@ -184,6 +190,9 @@ mod tests {
             "3/24/2025 1:20:19 x",
             "3/24/2025 1:20:191 x",
             "3/24/2025 1:20:19 pm x",
+            "03/24/2025 12:20:19 x",
+            "03/24/2025 12:20:19 INFO  8644:1     RollingLog : x",
+            "03/24/2025 12:20:19 x",
         ];
         let mut warm = reader(DateOrder::MonthFirst);
         for line in lines {

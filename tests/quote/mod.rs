@@ -59,6 +59,9 @@ fn check_raw(evidence: &Value, raw: &[u8]) -> Result<(), String> {
     let place = |name| usize::try_from(count(evidence, name)).expect("fits");
     let (start, length) = (place("offset"), place("length"));
     let slice = raw.get(start..start + length).ok_or("offset and length leave the file")?;
+    if raw.starts_with(b"ElfFile\0") {
+        return check_record(evidence, slice);
+    }
     let (units, mark) = units(raw);
     let line = decode(slice, units);
     if line != text(evidence, "text") {
@@ -81,6 +84,30 @@ fn check_raw(evidence: &Value, raw: &[u8]) -> Result<(), String> {
     let after = decode(&raw[start + length..], units);
     if !(after.is_empty() || after.starts_with(['\r', '\n', '\0'])) {
         return Err("ends inside a line".to_owned());
+    }
+    Ok(())
+}
+
+/// A record of an event log: its mark, its size at both ends and its number are those of the
+/// quoted place, and the paths of the quoted text stand in it.
+fn check_record(evidence: &Value, record: &[u8]) -> Result<(), String> {
+    let size = u32::try_from(record.len()).expect("small").to_le_bytes();
+    if record.len() < 28 || !record.starts_with(b"**\0\0") || !record.ends_with(&size) {
+        return Err("no record of an event log".to_owned());
+    }
+    let number =
+        record.iter().skip(8).take(8).rev().fold(0, |sum, byte| sum << 8 | u64::from(*byte));
+    if record[4..8] != size || number != count(evidence, "line") {
+        return Err(format!("another record: it is {number}"));
+    }
+    let wide = |text: &str| text.encode_utf16().flat_map(u16::to_le_bytes).collect::<Vec<u8>>();
+    let paths = text(evidence, "text").split("Name=").skip(1).filter_map(|rest| {
+        rest.split_once(".exe").map(|(path, _)| path).filter(|path| path.contains('\\'))
+    });
+    let paths: Vec<Vec<u8>> = paths.map(wide).collect();
+    let stands = |path: &Vec<u8>| record.windows(path.len()).any(|bytes| bytes == path);
+    if paths.is_empty() || !paths.iter().all(stands) {
+        return Err("the paths of the text do not stand in the record".to_owned());
     }
     Ok(())
 }
