@@ -3,7 +3,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use provtrace_parsers::code::ExitCode;
+use provtrace_parsers::code::{CodeClass, ExitCode};
 use provtrace_parsers::event::Event;
 use provtrace_parsers::format::{Formats, SourceKind};
 use provtrace_parsers::stamp::Stamp;
@@ -242,10 +242,18 @@ impl Draft<'_> {
 
     /// When deployments were alive that a scan may wait for.
     pub fn deployment_spans(&self) -> Vec<Span> {
+        let refused =
+            |code: &ExitCode| self.formats.codes.meaning(code).class == CodeClass::AlreadyRunning;
+        let by_code = |own: &Lifetime| {
+            let step = own.step.and_then(|step| self.steps.get(step));
+            let codes = own.codes.iter().chain(step.iter().flat_map(|step| &step.codes));
+            codes.into_iter().any(|(code, _)| refused(code))
+        };
         let holds = |lifetime: &&Lifetime| {
             lifetime.program == Program::Sdclient
                 && !lifetime.messenger
                 && lifetime.refused.is_none()
+                && !by_code(lifetime)
         };
         self.lifetimes
             .iter()

@@ -15,6 +15,8 @@ use crate::spans::{Spans, later};
 
 /// A silence that ends a scan or a policy sync of which no end is stated, in seconds.
 const QUIET: i64 = 300;
+/// The same where the lines behind it are those of a launch, in seconds.
+const QUIET_BEFORE_LAUNCH: i64 = 90;
 /// The same for a deployment: installers write nothing for long.
 const QUIET_DEPLOYMENT: i64 = 3600;
 /// The same once it has reported its result.
@@ -135,9 +137,11 @@ impl<'h> Cutter<'h> {
             return;
         }
         let (program, hints) = (self.program, self.hints);
-        let same = self.lifetimes.last_mut().zip(self.last).filter(|(lifetime, last)| {
-            continues(lifetime, program, *last, stamp, &entry.event, hints)
-        });
+        let same = self
+            .lifetimes
+            .last_mut()
+            .zip(self.last)
+            .filter(|(lifetime, last)| continues(lifetime, program, *last, &record, hints));
         if let Some((lifetime, last)) = same {
             if !lifetime.waited && woken(lifetime, last, stamp, hints) {
                 lifetime.waited = true;
@@ -244,28 +248,29 @@ fn continues(
     lifetime: &Lifetime,
     program: Program,
     last: Stamp,
-    stamp: Stamp,
-    event: &Event,
+    record: &Record<'_>,
     hints: &Hints,
 ) -> bool {
+    let stamp = record.stamp;
     let gap = stamp.seconds_since(last);
     let new_parent = hints.parent_starts(last, stamp);
     // A scan's parent waits for its end: what comes later is another scan.
     let parent_end = hints.parent_end(lifetime.start.at).filter(|_| program == Program::Vulscan);
     let past_parent = parent_end.is_some_and(|end| stamp.seconds_since(end) > 1);
-    let begins = matches!(event, Event::RunStarts { .. });
     // A first line or two before the line that states the start.
     let first_lines = !lifetime.start_stated && stamp.seconds_since(lifetime.start.at) <= 2;
-    if new_parent || past_parent || (begins && !first_lines) || gap < 0 {
+    if new_parent || past_parent || (record.begins() && !first_lines) || gap < 0 {
         return false;
     }
     if lifetime.end_stated {
         return stamp.seconds_since(lifetime.end.at) <= TAIL;
     }
-    let ends = matches!(event, Event::RunEnds { .. });
+    let ends = matches!(record.entry.event, Event::RunEnds { .. });
+    let life = record.entry.event == Event::Alive;
     let quiet = match program {
         Program::Sdclient if lifetime.codes.is_empty() => QUIET_DEPLOYMENT,
         Program::Sdclient => QUIET_AFTER_RESULT,
+        Program::Vulscan if life && !record.alone => QUIET_BEFORE_LAUNCH,
         Program::Vulscan | Program::PolicySync => QUIET,
     };
     let waiting = lifetime.waits.is_some() && lifetime.active.is_none();
