@@ -65,7 +65,8 @@ impl Hints {
 /// Cuts the records of one program's log into lifetimes. `entries` are in order of time.
 ///
 /// Two processes may write to one log side by side. That is only told apart where the parent
-/// saw the first one's end: what states an end at that moment is the first one's.
+/// saw the first one's end, or the second one says that it waits: what states an end then is
+/// the first one's.
 pub fn own_lifetimes(
     logs: &DeviceLogs,
     program: Program,
@@ -117,10 +118,18 @@ struct Cutter<'h> {
     lifetimes: Vec<Lifetime>,
     /// When the last record was.
     last: Option<Stamp>,
-    /// A lifetime inside which another began, and when its parent saw it end.
-    outer: Option<(usize, Stamp)>,
+    /// A lifetime inside which another began.
+    outer: Option<Outer>,
     /// The first line behind a stated end: of a process that goes on, if more follow.
     behind_end: Option<(Stamp, EntryRef)>,
+}
+
+/// A lifetime inside which another began.
+#[derive(Clone, Copy)]
+struct Outer {
+    lifetime: usize,
+    /// When its parent saw it end.
+    end: Option<Stamp>,
 }
 
 impl<'h> Cutter<'h> {
@@ -131,9 +140,11 @@ impl<'h> Cutter<'h> {
 
     fn record(&mut self, record: Record<'_>) {
         let Record { place, stamp, entry, .. } = record;
-        let ends_outer = self.outer.filter(|(_, end)| states_end(&entry.event, stamp, *end));
-        if let Some((outer, _)) = ends_outer {
-            self.lifetimes[outer].take(place, stamp, entry);
+        if let Some(outer) = self.outer.filter(|outer| self.ends(*outer, &record)) {
+            self.lifetimes[outer.lifetime].take(place, stamp, entry);
+            if outer.end.is_none() {
+                self.outer = None;
+            }
             return;
         }
         let (program, hints) = (self.program, self.hints);
@@ -161,8 +172,10 @@ impl<'h> Cutter<'h> {
         let Record { place, stamp, entry, .. } = record;
         let before = self.lifetimes.last().filter(|before| !before.end_stated);
         let end = before.and_then(|before| self.hints.parent_end(before.start.at));
-        let inside = end.filter(|end| stamp < *end);
-        self.outer = inside.map(|end| (self.lifetimes.len() - 1, end)).or(self.outer);
+        let both_start = record.begins() && before.is_some_and(|before| before.start_stated);
+        if end.map_or(both_start, |end| stamp < end) {
+            self.outer = Some(Outer { lifetime: self.lifetimes.len() - 1, end });
+        }
         let child = self.last.is_some_and(|last| self.hints.parent_starts(last, stamp));
         let behind = self.behind_end.take().filter(|(at, _)| stamp.seconds_since(*at) <= GOES_ON);
         let earlier = match self.program {
@@ -182,11 +195,27 @@ impl<'h> Cutter<'h> {
         self.lifetimes.push(lifetime);
     }
 
+    /// Whether a record states the end of a lifetime inside which another one began: its parent
+    /// saw it end then, or the other one still waits.
+    fn ends(&self, outer: Outer, record: &Record<'_>) -> bool {
+        if let Some(end) = outer.end {
+            return states_end(&record.entry.event, record.stamp, end);
+        }
+        let waits = |inner: &Lifetime| {
+            let starts = |place: &EntryRef| self.logs.entry(*place).event == Event::ScanStarts;
+            inner.waits.is_some() && !inner.end_stated && !inner.traces.iter().any(starts)
+        };
+        let ends = matches!(record.entry.event, Event::RunEnds { .. });
+        ends && self.lifetimes.last().is_some_and(waits)
+    }
+
     /// The first line of a scan that had waited for the one before, whose parent saw it end at
     /// `end`: its lines go on from there, and it was not launched since.
     fn begun_at_end(&mut self, end: Stamp, record: Record<'_>) -> Option<(Stamp, EntryRef)> {
         let after = record.stamp.seconds_since(end);
-        if !record.alone || !(0..=WAKE).contains(&after) {
+        // It wakes at once, and then its lines may be as close as those of a launch.
+        let goes_on = record.alone || after <= SLACK;
+        if !goes_on || !(0..=WAKE).contains(&after) {
             return None;
         }
         let logs = self.logs;
