@@ -180,7 +180,10 @@ impl Draft<'_> {
 
     /// Deployments that a policy sync started: the state file of a policy task says so, or
     /// they begin in a sync or right after a policy arrived.
-    pub fn mark_policy_tasks(&mut self, syncs: &[Lifetime]) {
+    /// Another process that works on a step's task is none of a policy by nearness alone.
+    pub fn mark_policy_tasks(&mut self, syncs: &[Lifetime], provisioning: &Provisioning) {
+        let step_tasks: BTreeSet<&str> =
+            provisioning.children.iter().filter_map(|child| child.task.as_deref()).collect();
         let mut policy_tasks = BTreeSet::new();
         let mut arrivals = Vec::new();
         for entry in self.logs.sources.iter().flat_map(|log| &log.entries) {
@@ -203,7 +206,8 @@ impl Draft<'_> {
             let arrived = &arrivals[..arrivals.partition_point(|at| *at <= start)];
             let after_arrival =
                 arrived.last().is_some_and(|at| start.seconds_since(*at) <= POLICY_FOLLOWS);
-            if by_state || in_sync || after_arrival {
+            let of_step = lifetime.task.as_deref().is_some_and(|task| step_tasks.contains(task));
+            if by_state || !of_step && (in_sync || after_arrival) {
                 lifetime.launched_by = LaunchedBy::PolicySync;
             }
         }

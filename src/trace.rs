@@ -283,9 +283,12 @@ fn continues(
     let stamp = record.stamp;
     let gap = stamp.seconds_since(last);
     let new_parent = hints.parent_starts(last, stamp);
-    // A scan's parent waits for its end: what comes later is another scan.
-    let parent_end = hints.parent_end(lifetime.start.at).filter(|_| program == Program::Vulscan);
-    let past_parent = parent_end.is_some_and(|end| stamp.seconds_since(end) > 1);
+    let parent_end = hints.parent_end(lifetime.start.at);
+    let past = |end: Stamp| stamp.seconds_since(end);
+    // A scan's parent waits for its end: what comes later is another scan. What an sdclient
+    // writes before its parent saw it end is its own, however long it was silent.
+    let past_parent = program == Program::Vulscan && parent_end.is_some_and(|end| past(end) > 1);
+    let in_child = program == Program::Sdclient && parent_end.is_some_and(|end| past(end) <= 1);
     // A first line or two before the line that states the start.
     let first_lines = !lifetime.start_stated && stamp.seconds_since(lifetime.start.at) <= 2;
     if new_parent || past_parent || (record.begins() && !first_lines) || gap < 0 {
@@ -304,7 +307,7 @@ fn continues(
     };
     let waiting = lifetime.waits.is_some() && lifetime.active.is_none();
     gap <= quiet
-        || (gap <= LONGEST && (waiting || (ends && lifetime.start_stated)))
+        || (gap <= LONGEST && (waiting || in_child || (ends && lifetime.start_stated)))
         || woken(lifetime, last, stamp, hints)
 }
 
