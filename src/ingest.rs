@@ -22,7 +22,7 @@ use crate::source::{OpenSource, ReadEnd, Sink};
 const KEEP_EVERY: i64 = 30_000;
 /// The shortest silence whose edges are kept, in milliseconds: the stamps of most logs are whole
 /// seconds, and a program that works writes several lines in one.
-const SILENCE: i64 = 2_000;
+const SILENCE: i64 = 1_000;
 /// Most records that are kept of one source: bounds memory against hostile logs.
 const MOST_ENTRIES: usize = 400_000;
 
