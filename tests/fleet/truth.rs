@@ -3,7 +3,7 @@
 use crate::clock::iso;
 use crate::options::Options;
 use crate::share::{Kept, Layout};
-use crate::story::{Act, ActKind, ProcessId, Program, Run, State, Story, is_success};
+use crate::story::{Act, ActKind, Origin, ProcessId, Program, Run, State, Story, is_success};
 use crate::template::Template;
 use crate::verdict::{Incident, incidents, launched_by, near_misses, other_failures};
 use serde::Serialize;
@@ -102,6 +102,8 @@ struct IncidentTruth {
     mechanism: &'static str,
     /// What the logs at hand allow to say; null without a refusal in them.
     visible_mechanism: Option<&'static str>,
+    /// The same for the blocker's cause; null without a visible blocker.
+    visible_launched_by: Option<&'static str>,
     at: Moment,
     ended: Option<Moment>,
     minutes_after_agent_install: Option<f64>,
@@ -159,7 +161,7 @@ pub(crate) fn device(
 }
 
 fn is_step(story: &Story, id: ProcessId) -> bool {
-    story.processes[id].origin == crate::story::Origin::Step
+    story.processes[id].origin == Origin::Step
 }
 
 fn hex(code: u32) -> String {
@@ -258,6 +260,10 @@ impl Book<'_> {
             task_id: act.task_id,
             mechanism: found.mechanism,
             visible_mechanism: visible,
+            visible_launched_by: found
+                .blocker
+                .filter(|_| provable.refusal && provable.blocker)
+                .map(|id| self.visible_cause(id)),
             at: self.moment(refused.started),
             ended: refused.ended.map(|at| self.moment(at)),
             minutes_after_agent_install: minutes,
@@ -293,6 +299,19 @@ impl Book<'_> {
         });
         let blocker = spans(at, at) || self.kept.dated.contains(&id);
         Provable { refusal, blocker, scan_waited, scan_silent }
+    }
+
+    /// A scheduler's launch is told by its log alone; a Windows task and a push leave no trace.
+    fn visible_cause(&self, id: ProcessId) -> &'static str {
+        let process = &self.story.processes[id];
+        let told = match process.origin {
+            Origin::FirstRun | Origin::Periodic | Origin::Enforce => {
+                self.traces(id).any(|(_, mark)| mark == 3)
+            }
+            Origin::WindowsTask | Origin::Push | Origin::EarlierLife => false,
+            Origin::Policy | Origin::Step | Origin::Orphan => true,
+        };
+        if told { launched_by(process) } else { "unknown" }
     }
 
     fn traces(&self, id: ProcessId) -> impl Iterator<Item = (i64, u8)> {
