@@ -291,6 +291,7 @@ impl Case<'_> {
         match blocker.program {
             Program::Vulscan if self.waited(at, step) => Mechanism::ScanWaited,
             Program::Vulscan => Mechanism::ScanRunning,
+            Program::Sdclient | Program::PolicySync if blocker.policy => Mechanism::PolicyTask,
             Program::Sdclient | Program::PolicySync => match blocker.launched_by {
                 LaunchedBy::PolicySync | LaunchedBy::CorePush => Mechanism::PolicyTask,
                 LaunchedBy::LocalSchedulerFirstRun

@@ -178,8 +178,8 @@ impl Draft<'_> {
         });
     }
 
-    /// Deployments that a policy sync started: the state file of a policy task says so, or
-    /// they begin in a sync or right after a policy arrived.
+    /// Deployments of policies: a state file of their task is there. A policy sync started
+    /// those that begin in a sync or right after a policy arrived.
     /// Another process that works on a step's task is none of a policy by nearness alone.
     pub fn mark_policy_tasks(&mut self, syncs: &[Lifetime], provisioning: &Provisioning) {
         let step_tasks: BTreeSet<&str> =
@@ -207,7 +207,10 @@ impl Draft<'_> {
             let after_arrival =
                 arrived.last().is_some_and(|at| start.seconds_since(*at) <= POLICY_FOLLOWS);
             let of_step = lifetime.task.as_deref().is_some_and(|task| step_tasks.contains(task));
-            if by_state || !of_step && (in_sync || after_arrival) {
+            // A state file is there for a pushed task, too: it does not tell who started it.
+            let by_sync = !of_step && (in_sync || after_arrival);
+            lifetime.policy = by_state || by_sync;
+            if by_sync {
                 lifetime.launched_by = LaunchedBy::PolicySync;
             }
         }
@@ -233,11 +236,11 @@ impl Draft<'_> {
             if !candidate || lifetime.task.is_none() {
                 continue;
             }
+            let unlaunched = lifetime.launched_by == LaunchedBy::Unknown;
             let has_parent = parented.contains(&lifetime.task);
             let unparented =
                 last_child.is_none() || cut_at.is_some_and(|cut| lifetime.start.at > cut);
-            let guessed =
-                unparented && !mapping_decides && lifetime.launched_by == LaunchedBy::Unknown;
+            let guessed = unparented && !mapping_decides && !lifetime.policy && unlaunched;
             if guessed || (is_mapped(lifetime) && (unparented || !has_parent)) {
                 self.add_step(at, None);
             }

@@ -301,7 +301,7 @@ impl Book<'_> {
         Provable { refusal, blocker, scan_waited, scan_silent }
     }
 
-    /// A scheduler's launch is told by its log alone; a Windows task and a push leave no trace.
+    /// A scheduler's launch is told by its log alone, a policy's by that of the sync; a Windows task and a push leave no trace.
     fn visible_cause(&self, id: ProcessId) -> &'static str {
         let process = &self.story.processes[id];
         let told = match process.origin {
@@ -309,7 +309,8 @@ impl Book<'_> {
                 self.traces(id).any(|(_, mark)| mark == 3)
             }
             Origin::WindowsTask | Origin::Push | Origin::EarlierLife => false,
-            Origin::Policy | Origin::Step | Origin::Orphan => true,
+            Origin::Policy => !self.kept.missing.iter().any(|log| log.contains("PolicySync")),
+            Origin::Step | Origin::Orphan => true,
         };
         if told { launched_by(process) } else { "unknown" }
     }
