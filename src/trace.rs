@@ -148,11 +148,10 @@ impl<'h> Cutter<'h> {
             return;
         }
         let (program, hints) = (self.program, self.hints);
-        let same = self
-            .lifetimes
-            .last_mut()
-            .zip(self.last)
-            .filter(|(lifetime, last)| continues(lifetime, program, *last, &record, hints));
+        let parent_end = self.parent_end();
+        let same = self.lifetimes.last_mut().zip(self.last).filter(|(lifetime, last)| {
+            continues(lifetime, program, *last, &record, (parent_end, hints))
+        });
         if let Some((lifetime, last)) = same {
             if !lifetime.waited && woken(lifetime, last, stamp, hints) {
                 lifetime.waited = true;
@@ -171,7 +170,7 @@ impl<'h> Cutter<'h> {
     fn begin(&mut self, record: Record<'_>) {
         let Record { place, stamp, entry, .. } = record;
         let before = self.lifetimes.last().filter(|before| !before.end_stated);
-        let end = before.and_then(|before| self.hints.parent_end(before.start.at));
+        let end = before.and_then(|_| self.parent_end());
         let both_start = record.begins() && before.is_some_and(|before| before.start_stated);
         if end.map_or(both_start, |end| stamp < end) {
             self.outer = Some(Outer { lifetime: self.lifetimes.len() - 1, end });
@@ -193,6 +192,15 @@ impl<'h> Cutter<'h> {
         }
         lifetime.take(place, stamp, entry);
         self.lifetimes.push(lifetime);
+    }
+
+    /// When the parent saw the end of the last lifetime. One that began with a child is that
+    /// child only if no other one is.
+    fn parent_end(&self) -> Option<Stamp> {
+        let mut latest = self.lifetimes.iter().rev();
+        let mut end = || self.hints.parent_end(latest.next()?.start.at);
+        let own = end()?;
+        (end() != Some(own)).then_some(own)
     }
 
     /// Whether a record states the end of a lifetime inside which another one began: its parent
@@ -237,8 +245,8 @@ impl<'h> Cutter<'h> {
     /// end, where no line begins it: it wrote in the child's life what the child wrote first.
     fn begun_inside(&mut self, stamp: Stamp) -> Option<(Stamp, EntryRef)> {
         let logs = self.logs;
+        let end = self.parent_end()?;
         let before = self.lifetimes.last_mut()?;
-        let end = self.hints.parent_end(before.start.at)?;
         let own_end = before.end_stated && before.end.at.seconds_since(end).abs() <= SLACK;
         if !own_end || stamp < end {
             return None;
@@ -278,12 +286,11 @@ fn continues(
     program: Program,
     last: Stamp,
     record: &Record<'_>,
-    hints: &Hints,
+    (parent_end, hints): (Option<Stamp>, &Hints),
 ) -> bool {
     let stamp = record.stamp;
     let gap = stamp.seconds_since(last);
     let new_parent = hints.parent_starts(last, stamp);
-    let parent_end = hints.parent_end(lifetime.start.at);
     let past = |end: Stamp| stamp.seconds_since(end);
     // A scan's parent waits for its end: what comes later is another scan. What an sdclient
     // writes before its parent saw it end is its own, however long it was silent.
