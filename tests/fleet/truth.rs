@@ -6,6 +6,7 @@ use crate::share::{Kept, Layout};
 use crate::story::{Act, ActKind, Origin, ProcessId, Program, Run, State, Story, is_success};
 use crate::template::Template;
 use crate::verdict::{Incident, incidents, launched_by, near_misses, other_failures};
+use crate::visible::{dated, looks_orphaned, traces, visible_cause};
 use serde::Serialize;
 use std::collections::BTreeMap;
 
@@ -244,6 +245,11 @@ impl Book<'_> {
         let visible = match (provable.refusal, provable.blocker) {
             (false, _) => None,
             (true, false) => Some("unattributed"),
+            (true, true)
+                if found.blocker.is_some_and(|id| looks_orphaned(self.story, self.kept, id)) =>
+            {
+                Some("sdclient_running")
+            }
             (true, true) => Some(found.mechanism),
         };
         let minutes = run.agent_installed.map(|installed| {
@@ -263,7 +269,7 @@ impl Book<'_> {
             visible_launched_by: found
                 .blocker
                 .filter(|_| provable.refusal && provable.blocker)
-                .map(|id| self.visible_cause(id)),
+                .map(|id| visible_cause(self.story, self.kept, id)),
             at: self.moment(refused.started),
             ended: refused.ended.map(|at| self.moment(at)),
             minutes_after_agent_install: minutes,
@@ -297,29 +303,12 @@ impl Book<'_> {
         let scan_silent = process.active_from.is_some_and(|from| {
             process.waited_for.is_some() && !scan_waited && spans(from - 1, from)
         });
-        let blocker = spans(at, at) || self.kept.dated.contains(&id);
+        let blocker = spans(at, at) || dated(self.kept, id);
         Provable { refusal, blocker, scan_waited, scan_silent }
     }
 
-    /// A scheduler's launch is told by its log alone, a policy's by that of the sync; a Windows task and a push leave no trace.
-    fn visible_cause(&self, id: ProcessId) -> &'static str {
-        let process = &self.story.processes[id];
-        let told = match process.origin {
-            Origin::FirstRun | Origin::Periodic | Origin::Enforce => {
-                self.traces(id).any(|(_, mark)| mark == 3)
-            }
-            Origin::WindowsTask | Origin::Push | Origin::EarlierLife => false,
-            Origin::Policy => !self.kept.missing.iter().any(|log| log.contains("PolicySync")),
-            Origin::Step | Origin::Orphan => true,
-        };
-        if told { launched_by(process) } else { "unknown" }
-    }
-
     fn traces(&self, id: ProcessId) -> impl Iterator<Item = (i64, u8)> {
-        self.kept
-            .proofs
-            .range((id, i64::MIN, 0)..=(id, i64::MAX, u8::MAX))
-            .map(|(_, at, mark)| (*at, *mark))
+        traces(self.kept, id)
     }
 
     fn near(&self) -> Vec<NearMissTruth> {
