@@ -333,3 +333,16 @@ fn woken(lifetime: &Lifetime, last: Stamp, stamp: Stamp, hints: &Hints) -> bool 
             !own && start <= lifetime.start.at && end <= stamp && stamp.seconds_since(end) <= WAKE
         })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_message_begins_behind_the_clock() {
+        let download = "Tue, 17 Jun 2025 09:03:52 Downloading to sdmcache: a.exe";
+        assert_eq!(message(download), " Downloading to sdmcache: a.exe");
+        assert_eq!(message("2025-06-17 09:03:52.118(4-8) tag:é"), "(4-8) tag:é");
+        assert_eq!(message("é 1:2:3 no clock"), "é 1:2:3 no clock");
+    }
+}
