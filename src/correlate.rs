@@ -291,6 +291,7 @@ impl Case<'_> {
         match blocker.program {
             Program::Vulscan if self.waited(at, step) => Mechanism::ScanWaited,
             Program::Vulscan => Mechanism::ScanRunning,
+            Program::Sdclient | Program::PolicySync if blocker.policy => Mechanism::PolicyTask,
             Program::Sdclient | Program::PolicySync => match blocker.launched_by {
                 LaunchedBy::PolicySync | LaunchedBy::CorePush => Mechanism::PolicyTask,
                 LaunchedBy::LocalSchedulerFirstRun
@@ -301,7 +302,7 @@ impl Case<'_> {
         }
     }
 
-    /// Whether a scan waited: it was seen to, or it was launched while a deployment or an
+    /// Whether a scan waited: it says so, it was seen to, or it was launched while a deployment or an
     /// earlier scan step ran.
     fn waited(&self, scan: usize, step: &Step) -> bool {
         let lifetime = &self.timeline.lifetimes[scan];
@@ -312,7 +313,8 @@ impl Case<'_> {
                 && launched < other.end.at
                 && other.start.at < step.at
         };
-        lifetime.waited || self.holders.alive(scan, launched, launched).any(ran)
+        let told = lifetime.waited || lifetime.waits.is_some();
+        told || self.holders.alive(scan, launched, launched).any(ran)
     }
 
     /// The lines that show a blocker: its launch, its wait, its work, and the traces nearest

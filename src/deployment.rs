@@ -3,7 +3,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use provtrace_parsers::code::ExitCode;
+use provtrace_parsers::code::{CodeClass, ExitCode};
 use provtrace_parsers::event::Event;
 use provtrace_parsers::format::{Formats, SourceKind};
 use provtrace_parsers::stamp::Stamp;
@@ -176,9 +176,12 @@ impl Draft<'_> {
         });
     }
 
-    /// Deployments that a policy sync started: the state file of a policy task says so, or
-    /// they begin in a sync or right after a policy arrived.
-    pub fn mark_policy_tasks(&mut self, syncs: &[Lifetime]) {
+    /// Deployments of policies: a state file of their task is there. A policy sync started
+    /// those that begin in a sync or right after a policy arrived.
+    /// Another process that works on a step's task is none of a policy by nearness alone.
+    pub fn mark_policy_tasks(&mut self, syncs: &[Lifetime], provisioning: &Provisioning) {
+        let step_tasks: BTreeSet<&str> =
+            provisioning.children.iter().filter_map(|child| child.task.as_deref()).collect();
         let mut policy_tasks = BTreeSet::new();
         let mut arrivals = Vec::new();
         for entry in self.logs.sources.iter().flat_map(|log| &log.entries) {
@@ -201,7 +204,11 @@ impl Draft<'_> {
             let arrived = &arrivals[..arrivals.partition_point(|at| *at <= start)];
             let after_arrival =
                 arrived.last().is_some_and(|at| start.seconds_since(*at) <= POLICY_FOLLOWS);
-            if by_state || in_sync || after_arrival {
+            let of_step = lifetime.task.as_deref().is_some_and(|task| step_tasks.contains(task));
+            // A state file is there for a pushed task, too: it does not tell who started it.
+            let by_sync = !of_step && (in_sync || after_arrival);
+            lifetime.policy = by_state || by_sync;
+            if by_sync {
                 lifetime.launched_by = LaunchedBy::PolicySync;
             }
         }
@@ -227,11 +234,11 @@ impl Draft<'_> {
             if !candidate || lifetime.task.is_none() {
                 continue;
             }
+            let unlaunched = lifetime.launched_by == LaunchedBy::Unknown;
             let has_parent = parented.contains(&lifetime.task);
             let unparented =
                 last_child.is_none() || cut_at.is_some_and(|cut| lifetime.start.at > cut);
-            let guessed =
-                unparented && !mapping_decides && lifetime.launched_by == LaunchedBy::Unknown;
+            let guessed = unparented && !mapping_decides && !lifetime.policy && unlaunched;
             if guessed || (is_mapped(lifetime) && (unparented || !has_parent)) {
                 self.add_step(at, None);
             }
@@ -240,10 +247,18 @@ impl Draft<'_> {
 
     /// When deployments were alive that a scan may wait for.
     pub fn deployment_spans(&self) -> Vec<Span> {
+        let refused =
+            |code: &ExitCode| self.formats.codes.meaning(code).class == CodeClass::AlreadyRunning;
+        let by_code = |own: &Lifetime| {
+            let step = own.step.and_then(|step| self.steps.get(step));
+            let codes = own.codes.iter().chain(step.iter().flat_map(|step| &step.codes));
+            codes.into_iter().any(|(code, _)| refused(code))
+        };
         let holds = |lifetime: &&Lifetime| {
             lifetime.program == Program::Sdclient
                 && !lifetime.messenger
                 && lifetime.refused.is_none()
+                && !by_code(lifetime)
         };
         self.lifetimes
             .iter()

@@ -19,7 +19,10 @@ use crate::eventlog;
 use crate::source::{OpenSource, ReadEnd, Sink};
 
 /// Of lines that only show life, one in so many milliseconds is kept, besides the edges.
-pub const KEEP_EVERY: i64 = 30_000;
+const KEEP_EVERY: i64 = 30_000;
+/// The shortest silence whose edges are kept, in milliseconds: the stamps of most logs are whole
+/// seconds, and a program that works writes several lines in one.
+const SILENCE: i64 = 1_000;
 /// Most records that are kept of one source: bounds memory against hostile logs.
 const MOST_ENTRIES: usize = 400_000;
 
@@ -231,6 +234,9 @@ struct Keeper<'f> {
     /// The same from an earlier block.
     carried: Option<Entry>,
     kept_at: Option<Stamp>,
+    /// The line before was the first one after a silence: the next one tells whether a program
+    /// was launched there or one line came alone.
+    after_first: bool,
 }
 
 /// A line that only shows life.
@@ -257,6 +263,7 @@ impl<'f> Keeper<'f> {
             last: None,
             carried: None,
             kept_at: None,
+            after_first: false,
         }
     }
 
@@ -313,13 +320,15 @@ impl<'f> Keeper<'f> {
             before.or(self.carried.as_ref().and_then(|entry| entry.stamp)).or(self.kept_at);
         let silence = before.is_some_and(|before| {
             let gap = stamp.0 - before.0;
-            !(0..=KEEP_EVERY).contains(&gap)
+            !(0..=SILENCE).contains(&gap)
         });
         let due = self.kept_at.is_none_or(|kept| stamp.0 - kept.0 > KEEP_EVERY);
         if silence || due || other_pid {
             self.keep_last(block);
         }
-        silence || other_pid || self.kept_at.is_none()
+        let first = silence || other_pid || self.kept_at.is_none();
+        let second = std::mem::replace(&mut self.after_first, first);
+        first || second
     }
 }
 

@@ -172,6 +172,8 @@ pub struct Lifetime {
     pub task_name: Option<String>,
     /// A status sender: no deployment, holds nothing.
     pub messenger: bool,
+    /// Its task is a policy's, whoever started it.
+    pub policy: bool,
     /// What launched it.
     pub launched_by: LaunchedBy,
     /// The record that shows that, where it is not that of the start.
@@ -203,6 +205,7 @@ impl Lifetime {
             package: None,
             task_name: None,
             messenger: false,
+            policy: false,
             launched_by: LaunchedBy::Unknown,
             launcher: None,
             step: None,

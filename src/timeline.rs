@@ -55,7 +55,7 @@ pub fn build(logs: &DeviceLogs, formats: &Formats, tasks: &Tasks) -> Timeline {
         steps: Vec::new(),
     };
     draft.join_children(&provisioning);
-    draft.mark_policy_tasks(&syncs);
+    draft.mark_policy_tasks(&syncs, &provisioning);
     draft.add_witnesses(Program::Sdclient, &seen, &installs, &armed);
     draft.adopt_unparented(&provisioning, tasks);
     draft.add_scans(&provisioning, &installs, &armed);

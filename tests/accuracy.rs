@@ -31,14 +31,16 @@ struct Condition {
     precision: f64,
     recall: f64,
     mechanism: f64,
+    /// The mechanism that the logs at hand allow to say.
+    shown: f64,
 }
 
 /// A little under what was measured when they were set.
 const CONDITIONS: [Condition; 4] = [
-    Condition { name: "full", precision: 0.985, recall: 0.985, mechanism: 0.95 },
-    Condition { name: "bare", precision: 0.98, recall: 0.98, mechanism: 0.70 },
-    Condition { name: "hostile", precision: 0.65, recall: 0.45, mechanism: 0.85 },
-    Condition { name: "workaround", precision: 1.0, recall: 1.0, mechanism: 1.0 },
+    Condition { name: "full", precision: 0.985, recall: 0.985, mechanism: 0.98, shown: 0.985 },
+    Condition { name: "bare", precision: 0.98, recall: 0.98, mechanism: 0.95, shown: 0.97 },
+    Condition { name: "hostile", precision: 0.65, recall: 0.45, mechanism: 0.85, shown: 0.97 },
+    Condition { name: "workaround", precision: 1.0, recall: 1.0, mechanism: 1.0, shown: 1.0 },
 ];
 
 #[test]
@@ -61,9 +63,9 @@ fn accuracy_on_simulated_fleets() {
             all += score;
         }
         row(&mut table, condition.name, "all", &all);
-        let reached = [all.precision(), all.recall(), all.explained()[0]];
-        let bounds = [condition.precision, condition.recall, condition.mechanism];
-        let names = ["precision", "recall", "mechanism"];
+        let reached = [all.precision(), all.recall(), all.explained()[0], all.explained()[1]];
+        let bounds = [condition.precision, condition.recall, condition.mechanism, condition.shown];
+        let names = ["precision", "recall", "mechanism", "mechanism as the logs allow"];
         for ((name, reached), bound) in names.iter().zip(reached).zip(bounds) {
             if reached < bound {
                 short.push(format!("{}: {name} {reached:.4}, not {bound}", condition.name));
@@ -80,7 +82,7 @@ fn measure(condition: &str, devices: u64, seed: u64) -> (Score, Vec<String>) {
     args.extend([fleet.share().into(), "--tasks".into(), fleet.tasks().into()]);
     let outcome = program::run(&args);
     assert_eq!(outcome.status, 0, "{condition}, seed {seed}: {}", outcome.stderr);
-    score::score(&fleet.truth, &outcome.report(), condition == "hostile")
+    score::score(&fleet.truth, &outcome.report())
 }
 
 fn asked(variable: &str, otherwise: &str) -> String {
@@ -88,17 +90,17 @@ fn asked(variable: &str, otherwise: &str) -> String {
 }
 
 fn head() -> String {
-    "| condition | seed | devices | incidents | precision | recall | mechanism | blocker | launched by | near misses |\n\
-     | --- | --- | ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: |\n"
+    "| condition | seed | devices | incidents | precision | recall | mechanism | as the logs allow | blocker | launched by | near misses |\n\
+     | --- | --- | ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: |\n"
         .to_owned()
 }
 
 fn row(table: &mut String, condition: &str, seed: &str, score: &Score) {
     let (precision, recall) = (score.precision(), score.recall());
-    let [mechanism, blocker, launched_by] = score.explained();
+    let [mechanism, shown, blocker, launched_by] = score.explained();
     writeln!(
         table,
-        "| {condition} | {seed} | {} | {} | {precision:.4} | {recall:.4} | {mechanism:.4} | {blocker:.4} | {launched_by:.4} | {} of {} |",
+        "| {condition} | {seed} | {} | {} | {precision:.4} | {recall:.4} | {mechanism:.4} | {shown:.4} | {blocker:.4} | {launched_by:.4} | {} of {} |",
         score.devices, score.expected, score.near_misses, score.true_near_misses
     )
     .expect("text can be written");

@@ -24,6 +24,7 @@ mod story;
 mod template;
 mod truth;
 mod verdict;
+mod visible;
 mod world;
 
 use clap::Parser;

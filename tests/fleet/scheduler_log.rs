@@ -28,7 +28,7 @@ pub(crate) fn sheet(options: &Options, story: &Story, style: &Style) -> Option<S
         }
         for (id, process) in story.processes.iter().enumerate() {
             if let Some(text) = launch(process) {
-                pen.prove(process.started, Stamp::Rfc, text, id, Mark::Lives);
+                pen.prove(process.started, Stamp::Rfc, text, id, Mark::Launched);
             }
         }
     }

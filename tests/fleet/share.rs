@@ -44,6 +44,7 @@ pub(crate) fn rank(mark: Mark) -> u8 {
         Mark::Lives => 0,
         Mark::Waits => 1,
         Mark::Refused => 2,
+        Mark::Launched => 3,
     }
 }
 

@@ -28,6 +28,8 @@ pub(crate) enum Mark {
     Waits,
     /// It was refused: a message, or its code.
     Refused,
+    /// Another program launched it, and says so.
+    Launched,
 }
 
 /// One record. A text of several lines is one record with continuation lines.

@@ -3,9 +3,10 @@
 use crate::clock::iso;
 use crate::options::Options;
 use crate::share::{Kept, Layout};
-use crate::story::{Act, ActKind, ProcessId, Program, Run, State, Story, is_success};
+use crate::story::{Act, ActKind, Origin, ProcessId, Program, Run, State, Story, is_success};
 use crate::template::Template;
 use crate::verdict::{Incident, incidents, launched_by, near_misses, other_failures};
+use crate::visible::{dated, looks_orphaned, traces, visible_cause};
 use serde::Serialize;
 use std::collections::BTreeMap;
 
@@ -102,6 +103,8 @@ struct IncidentTruth {
     mechanism: &'static str,
     /// What the logs at hand allow to say; null without a refusal in them.
     visible_mechanism: Option<&'static str>,
+    /// The same for the blocker's cause; null without a visible blocker.
+    visible_launched_by: Option<&'static str>,
     at: Moment,
     ended: Option<Moment>,
     minutes_after_agent_install: Option<f64>,
@@ -159,7 +162,7 @@ pub(crate) fn device(
 }
 
 fn is_step(story: &Story, id: ProcessId) -> bool {
-    story.processes[id].origin == crate::story::Origin::Step
+    story.processes[id].origin == Origin::Step
 }
 
 fn hex(code: u32) -> String {
@@ -242,6 +245,11 @@ impl Book<'_> {
         let visible = match (provable.refusal, provable.blocker) {
             (false, _) => None,
             (true, false) => Some("unattributed"),
+            (true, true)
+                if found.blocker.is_some_and(|id| looks_orphaned(self.story, self.kept, id)) =>
+            {
+                Some("sdclient_running")
+            }
             (true, true) => Some(found.mechanism),
         };
         let minutes = run.agent_installed.map(|installed| {
@@ -258,6 +266,10 @@ impl Book<'_> {
             task_id: act.task_id,
             mechanism: found.mechanism,
             visible_mechanism: visible,
+            visible_launched_by: found
+                .blocker
+                .filter(|_| provable.refusal && provable.blocker)
+                .map(|id| visible_cause(self.story, self.kept, id)),
             at: self.moment(refused.started),
             ended: refused.ended.map(|at| self.moment(at)),
             minutes_after_agent_install: minutes,
@@ -291,15 +303,12 @@ impl Book<'_> {
         let scan_silent = process.active_from.is_some_and(|from| {
             process.waited_for.is_some() && !scan_waited && spans(from - 1, from)
         });
-        let blocker = spans(at, at) || self.kept.dated.contains(&id);
+        let blocker = spans(at, at) || dated(self.kept, id);
         Provable { refusal, blocker, scan_waited, scan_silent }
     }
 
     fn traces(&self, id: ProcessId) -> impl Iterator<Item = (i64, u8)> {
-        self.kept
-            .proofs
-            .range((id, i64::MIN, 0)..=(id, i64::MAX, u8::MAX))
-            .map(|(_, at, mark)| (*at, *mark))
+        traces(self.kept, id)
     }
 
     fn near(&self) -> Vec<NearMissTruth> {

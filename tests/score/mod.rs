@@ -18,8 +18,10 @@ pub struct Score {
     pub found: u64,
     /// Incidents of the report that never happened.
     pub invented: u64,
-    /// Found ones with the right mechanism.
+    /// Found ones with the mechanism that happened.
     pub mechanism: u64,
+    /// Found ones with the mechanism that the logs at hand allow to say.
+    pub shown: u64,
     /// Found ones with the right blocker, or rightly without one.
     pub blocker: u64,
     /// Found ones with the right cause of the blocker's start.
@@ -37,6 +39,7 @@ impl AddAssign for Score {
         self.found += other.found;
         self.invented += other.invented;
         self.mechanism += other.mechanism;
+        self.shown += other.shown;
         self.blocker += other.blocker;
         self.launched_by += other.launched_by;
         self.near_misses += other.near_misses;
@@ -55,9 +58,11 @@ impl Score {
         share(self.found, self.expected)
     }
 
-    /// Mechanism, blocker and cause: shares of the incidents that were found.
-    pub fn explained(&self) -> [f64; 3] {
-        [self.mechanism, self.blocker, self.launched_by].map(|right| share(right, self.found))
+    /// True mechanism, then what the logs allow: mechanism, blocker and cause. Shares of the
+    /// incidents that were found.
+    pub fn explained(&self) -> [f64; 4] {
+        let right = [self.mechanism, self.shown, self.blocker, self.launched_by];
+        right.map(|right| share(right, self.found))
     }
 }
 
@@ -65,9 +70,9 @@ fn share(part: u64, whole: u64) -> f64 {
     if whole == 0 { 1.0 } else { part as f64 / whole as f64 }
 }
 
-/// Compares a report with the truth of a fleet. With `visible`, what counts as the mechanism
-/// is what the remaining logs allow to say. Gives the first wrong answers in words, too.
-pub fn score(truth: &Value, report: &Value, visible: bool) -> (Score, Vec<String>) {
+/// Compares a report with the truth of a fleet. Gives the wrong answers in words, too: those
+/// that the logs at hand show to be wrong.
+pub fn score(truth: &Value, report: &Value) -> (Score, Vec<String>) {
     let devices = list(truth, "devices");
     let mut score = Score {
         devices: devices.len() as u64,
@@ -85,9 +90,10 @@ pub fn score(truth: &Value, report: &Value, visible: bool) -> (Score, Vec<String
             continue;
         };
         score.found += 1;
-        let told = Told::of(incident, visible);
+        let told = Told::of(incident);
         let [mechanism, blocker, launched_by] = told.is_said_by(found);
-        score.mechanism += u64::from(mechanism);
+        score.mechanism += u64::from(found["mechanism"] == incident["mechanism"]);
+        score.shown += u64::from(mechanism);
         score.blocker += u64::from(blocker);
         score.launched_by += u64::from(launched_by);
         if !mechanism {
@@ -151,7 +157,7 @@ impl<'v> Reported<'v> {
     }
 }
 
-/// What is true of an incident.
+/// What the logs at hand allow to say of an incident.
 struct Told<'v> {
     mechanism: &'v str,
     program: Option<&'v str>,
@@ -159,30 +165,24 @@ struct Told<'v> {
 }
 
 impl Told<'_> {
-    fn of(incident: &Value, visible: bool) -> Told<'_> {
-        let field = if visible { "visible_mechanism" } else { "mechanism" };
-        let mechanism = incident[field].as_str().unwrap_or("unattributed");
-        if mechanism == "unattributed" {
-            return Told { mechanism, program: None, launched_by: "unknown" };
-        }
-        let program = incident["blocker"]["program"].as_str();
+    fn of(incident: &Value) -> Told<'_> {
+        let mechanism = incident["visible_mechanism"].as_str().unwrap_or("unattributed");
+        let blocked = mechanism != "unattributed";
         Told {
             mechanism,
-            program,
-            launched_by: incident["launched_by"].as_str().unwrap_or("unknown"),
+            program: incident["blocker"]["program"].as_str().filter(|_| blocked),
+            launched_by: incident["visible_launched_by"].as_str().unwrap_or("unknown"),
         }
     }
 
-    /// Whether mechanism, blocker and cause are said. A push from the core and a Windows task
-    /// leave no trace in these logs: unknown is the right word for them.
+    /// Whether mechanism, blocker and cause are said.
     fn is_said_by(&self, found: &Value) -> [bool; 3] {
         let blocker = &found["blocker"];
         let said = blocker["launched_by"].as_str().unwrap_or("unknown");
-        let traceless = matches!(self.launched_by, "windows_task" | "core_push");
         [
             text(found, "mechanism") == self.mechanism,
             blocker["program"].as_str() == self.program,
-            said == self.launched_by || traceless && said == "unknown",
+            said == self.launched_by,
         ]
     }
 }
