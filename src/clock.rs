@@ -30,9 +30,9 @@ impl Clock {
         Clock { zone: zones.next_back().map(Zone::Named) }
     }
 
-    /// Whether the zone is known.
-    pub fn has_zone(&self) -> bool {
-        self.zone.is_some()
+    /// The zone's name, where it is known.
+    pub fn zone_name(&self) -> Option<String> {
+        self.zone.map(Zone::name)
     }
 
     /// RFC 3339: UTC with `Z` where the zone is known, else local time without an offset.

@@ -38,6 +38,8 @@ pub enum TemplateSource {
 pub struct Run {
     /// From 1, in order of time.
     pub number: u32,
+    /// When its first action or step began.
+    pub from: Stamp,
     /// The template's name where mapping or task name tell it.
     pub template: Option<(String, TemplateSource)>,
 }
@@ -101,7 +103,7 @@ pub fn divide(
         let span = (last_before, first, starts.get(run + 1).copied());
         let logged = task_name(&provisioning.task_names, span);
         let template = template_of(lifetimes, &group, logged, tasks, device);
-        runs.push(Run { number, template });
+        runs.push(Run { number, from: starts[run], template });
         last_before = group.last().map(|draft| draft.at).or(last_before);
         let mut drafts = group.into_iter().peekable();
         while let Some(draft) = drafts.next() {

@@ -4,9 +4,10 @@ use std::collections::BTreeMap;
 
 use polars::prelude::PolarsResult;
 
-use crate::contract::{Coverage, OtherFailure, Report, Tool};
+use crate::contract::{Coverage, DeviceRow, OtherFailure, Report, RunsByState, Tool};
 use crate::device::{DeviceReport, Request, RunReport, hex};
 use crate::discover::Share;
+use crate::ending::RunState;
 use crate::rank;
 use crate::run::TemplateSource;
 use crate::signature::name_templates;
@@ -29,6 +30,9 @@ pub fn summarize(
     let mut warnings = Vec::new();
     let mut failures: BTreeMap<(u32, String), u64> = BTreeMap::new();
     let mut near_misses = 0;
+    let (mut long_waits, mut unfinished_runs) = (Vec::new(), Vec::new());
+    let runs_by_state = runs_by_state(&devices);
+    let rows = device_rows(&devices);
     for device in devices {
         for mut incident in device.incidents {
             let run = device.runs.binary_search_by_key(&incident.run, |run| run.number).ok();
@@ -41,6 +45,18 @@ pub fn summarize(
             }
             incidents.push(incident);
         }
+        let template_of = |number: u32| {
+            let run = device.runs.binary_search_by_key(&number, |run| run.number).ok()?;
+            device.runs[run].template.as_ref().map(|(name, _)| name.clone())
+        };
+        for mut wait in device.long_waits {
+            wait.template = template_of(wait.run);
+            long_waits.push(wait);
+        }
+        for mut run in device.unfinished {
+            run.template = template_of(run.run);
+            unfinished_runs.push(run);
+        }
         near_misses += device.near_misses;
         warnings.extend(device.warnings);
         for failure in device.other_failures {
@@ -50,6 +66,10 @@ pub fn summarize(
     incidents.sort_by(|a, b| {
         (a.at_millis, &a.device, a.run, &a.id).cmp(&(b.at_millis, &b.device, b.run, &b.id))
     });
+    long_waits.sort_by(|a, b| {
+        (&a.device, a.run, a.step_ordinal, &a.at).cmp(&(&b.device, b.run, b.step_ordinal, &b.at))
+    });
+    unfinished_runs.sort_by(|a, b| (&a.device, a.run).cmp(&(&b.device, b.run)));
     coverage.assumed_wording =
         incidents.iter().filter(|incident| incident.assumed_wording).count() as u64;
     warnings.extend(mapping_warning(request, mapped));
@@ -68,11 +88,46 @@ pub fn summarize(
         coverage,
         incidents,
         near_misses,
+        long_waits,
+        runs_by_state,
+        unfinished_runs,
         other_failures,
         templates,
         steps,
+        devices: rows,
         warnings,
     })
+}
+
+fn runs_by_state(devices: &[DeviceReport]) -> RunsByState {
+    let mut counts = RunsByState::default();
+    for run in devices.iter().flat_map(|device| &device.runs) {
+        let count = match run.state {
+            RunState::Finished => &mut counts.finished,
+            RunState::Failed => &mut counts.failed,
+            RunState::Cut => &mut counts.cut,
+            RunState::Hung => &mut counts.hung,
+            RunState::Open => &mut counts.open,
+        };
+        *count += 1;
+    }
+    counts
+}
+
+/// The devices of which a log was read.
+fn device_rows(devices: &[DeviceReport]) -> Vec<DeviceRow> {
+    let read = devices.iter().filter(|device| device.files > 0);
+    let row = |device: &DeviceReport| DeviceRow {
+        device: device.device.clone(),
+        files: device.files,
+        runs: device.runs.len() as u64,
+        incidents: device.incidents.len() as u64,
+        zone: device.zone.clone(),
+        workaround: device.workaround,
+    };
+    let mut rows: Vec<DeviceRow> = read.map(row).collect();
+    rows.sort_by(|a, b| a.device.cmp(&b.device));
+    rows
 }
 
 fn is_mapped(run: &RunReport) -> bool {
@@ -105,7 +160,7 @@ fn coverage(devices: &[DeviceReport], share: &Share) -> Coverage {
         coverage.lines_continued += device.counts.continued;
         coverage.lines_unknown += device.counts.unknown;
         coverage.skipped.extend(device.skipped.iter().cloned());
-        if !device.has_zone && device.files > 0 {
+        if device.zone.is_none() && device.files > 0 {
             coverage.devices_without_zone.push(device.device.clone());
         }
     }

@@ -29,9 +29,11 @@ pub struct Timeline {
     pub runs: Vec<Run>,
     /// When the agent was installed, in order.
     pub installs: Vec<Stamp>,
-    /// The scan or the policy sync is armed for a day that never comes: the vendor's
-    /// workaround is in force.
-    pub workaround: bool,
+    /// What the provisioning agent's logs show.
+    pub provisioning: Provisioning,
+    /// Whether the scan or the policy sync is armed for a day that never comes: the vendor's
+    /// workaround is in force. `None` where no log shows them armed.
+    pub workaround: Option<bool>,
     /// What of the provisioning logs could not be used.
     pub warnings: Vec<String>,
 }
@@ -66,9 +68,9 @@ pub fn build(logs: &DeviceLogs, formats: &Formats, tasks: &Tasks) -> Timeline {
     let steps = std::mem::take(&mut draft.steps);
     let (lifetimes, steps) = in_order(draft.lifetimes, steps);
     let (runs, steps) = run::divide(&lifetimes, steps, &provisioning, tasks, &logs.device);
-    let workaround = armed.iter().any(|armed| armed.never);
+    let workaround = (!armed.is_empty()).then(|| armed.iter().any(|armed| armed.never));
     let warnings = warnings(&provisioning, &logs.device);
-    Timeline { lifetimes, steps, runs, installs, workaround, warnings }
+    Timeline { lifetimes, steps, runs, installs, provisioning, workaround, warnings }
 }
 
 fn warnings(provisioning: &Provisioning, device: &str) -> Vec<String> {

@@ -19,7 +19,7 @@ const LONGEST_FILE: usize = 400;
 const FLAT_TABLES: [(&str, &str); 0] = [];
 
 /// The modules of the binary in the order in which data flows: each uses only those before it.
-const FLOW: [&str; 38] = [
+const FLOW: [&str; 41] = [
     "paths",
     "place",
     "archive",
@@ -51,7 +51,10 @@ const FLOW: [&str; 38] = [
     "timeline",
     "holder",
     "correlate",
+    "ending",
+    "wait",
     "contract",
+    "course",
     "device",
     "signature",
     "rank",
