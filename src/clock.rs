@@ -212,7 +212,7 @@ mod tests {
         assert_eq!(shown("PAR-1"), "2025-07-01T10:00:00Z");
         assert_eq!(shown("site/TYO-1"), "2025-07-01T03:00:00Z");
         assert_eq!(shown("TYO-7"), "2025-07-01T10:00:00Z");
-        assert!(!Clock::of_device(&DeviceLogs::default(), &[]).has_zone());
+        assert!(Clock::of_device(&DeviceLogs::default(), &[]).zone_name().is_none());
     }
 
     #[test]

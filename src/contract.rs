@@ -118,6 +118,8 @@ pub struct DeviceRow {
     pub files: u64,
     /// Its runs that have a step.
     pub runs: u64,
+    /// How the last of them ended; `None` where it has none.
+    pub last_run: Option<RunState>,
     /// Its incidents.
     pub incidents: u64,
     /// The zone of its clock, such as `Europe/Paris`; `None` where it is not known.

@@ -167,8 +167,8 @@ pub fn analyze(device: &Device, request: &Request, progress: &dyn Fn(u64)) -> De
         blocker: &met,
     };
     let unfinished = runs.iter().filter_map(|run| {
-        let index = run.number as usize - 1;
-        shown.unfinished(index, &story.endings[index])
+        let index = (run.number as usize).checked_sub(1)?;
+        shown.unfinished(index, story.endings.get(index)?)
     });
     DeviceReport {
         device: device.name.clone(),

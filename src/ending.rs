@@ -5,13 +5,14 @@ use std::collections::BTreeSet;
 
 use provtrace_parsers::code::{CodeClass, CodeTable};
 use provtrace_parsers::event::ActionOutcome;
+use provtrace_parsers::format::SourceKind;
 use provtrace_parsers::stamp::Stamp;
 use serde::Serialize;
 
 use crate::correlate::{Findings, Proof, was_refused};
 use crate::holder::Holders;
 use crate::ingest::DeviceLogs;
-use crate::lifetime::{EntryRef, Lifetime, Program};
+use crate::lifetime::{EntryRef, Known, Lifetime, Program};
 use crate::provision::{Action, Child};
 use crate::timeline::Timeline;
 
@@ -131,7 +132,7 @@ impl Case<'_> {
         let is_inside = |at: Stamp| at >= from && next.is_none_or(|next| at < next);
         let actions = &self.timeline.provisioning.actions;
         let actions: Vec<&Action> = actions.iter().filter(|own| is_inside(own.at)).collect();
-        let action = actions.last().copied();
+        let action = last_in_file(actions.iter().copied(), |own| (own.at, own.entry));
         let last = self.last_program(run, &is_inside);
         let logs_results = actions.iter().any(|action| !action.results.is_empty());
         let later = action.filter(|own| last.as_ref().is_none_or(|last| own.at > last.at));
@@ -149,27 +150,27 @@ impl Case<'_> {
     }
 
     fn last_program(&self, run: usize, is_inside: &dyn Fn(Stamp) -> bool) -> Option<Last<'_>> {
-        let children = &self.timeline.provisioning.children;
-        let child = children.iter().rfind(|child| !child.messenger && is_inside(child.at));
-        let after = self.timeline.steps.partition_point(|step| step.run <= run);
-        let step = after.checked_sub(1).filter(|at| self.timeline.steps[*at].run == run);
-        let start =
-            |step: usize| self.timeline.lifetimes[self.timeline.steps[step].lifetime].start.entry;
+        let Timeline { provisioning, steps, lifetimes, .. } = self.timeline;
+        let children = provisioning.children.iter();
+        let children = children.filter(|child| !child.messenger && is_inside(child.at));
+        let child = last_in_file(children, |child| (child.at, child.created));
+        let first = steps.partition_point(|step| step.run < run);
+        let after = steps.partition_point(|step| step.run <= run);
+        let start = |step: usize| lifetimes[steps[step].lifetime].start.entry;
         let of_step = |step: usize| Last {
-            at: self.timeline.steps[step].at,
+            at: steps[step].at,
             entry: start(step),
             child: child.filter(|child| child.created == start(step)),
             step: Some(step),
         };
-        match (child, step) {
-            (Some(child), Some(step)) if child.at <= self.timeline.steps[step].at => {
-                Some(of_step(step))
-            }
-            (Some(child), Some(_) | None) => {
-                Some(Last { at: child.at, entry: child.created, child: Some(child), step: None })
-            }
-            (None, step) => step.map(of_step),
-        }
+        let Some(child) = child else { return (first < after).then(|| of_step(after - 1)) };
+        let own = (first..after).rfind(|step| start(*step) == child.created);
+        let unparented = (first..after).rfind(|step| {
+            let entry = start(*step);
+            steps[*step].at > child.at && entry.source != child.created.source
+        });
+        let other = Last { at: child.at, entry: child.created, child: Some(child), step: None };
+        Some(unparented.or(own).map_or(other, of_step))
     }
 
     /// How an action ended, by its last result from `from` on.
@@ -203,18 +204,21 @@ impl Case<'_> {
             last.step.map(|step| &self.timeline.lifetimes[self.timeline.steps[step].lifetime]);
         let own_sign = own.map_or((last.at, last.entry), |own| (own.end.at, own.end.entry));
         let gone = self.gone(run, last, own_sign.0);
-        // Its own log states the end that its parent did not see: the parent was cut off, or
-        // only its log is.
-        if own.is_some_and(|own| own.end_stated || !own.codes.is_empty()) {
-            return match gone.filter(|(_, _, shown_by)| *shown_by == ShownBy::NextRun) {
-                Some(gone) => self.unfinished(RunState::Cut, last, action, (own_sign, gone)),
-                None => Ending::plain(RunState::Open),
-            };
+        let own_lines = (own_sign.0, own_sign.1, ShownBy::OwnLines);
+        let hours = |sign: &Sign| sign.0.seconds_since(last.at) >= HANGS;
+        // It is known to have ended, and its parent did not see it: the parent was cut off, or,
+        // if it says so itself, maybe only its parent's log is.
+        let by_itself = own.is_some_and(|own| own.end_stated || !own.codes.is_empty());
+        let is_known = |known| matches!(known, Known::Registry | Known::EventLog);
+        let has_ended = by_itself || own.is_some_and(|own| is_known(own.end.known));
+        if has_ended && !hours(&own_lines) {
+            let cut = gone.filter(|sign| !by_itself || sign.2 == ShownBy::NextRun);
+            let cut =
+                cut.map(|sign| self.unfinished(RunState::Cut, last, action, (own_sign, sign)));
+            return cut.unwrap_or_else(|| Ending::plain(RunState::Open));
         }
         let until = gone.map(|(at, _, _)| at);
         let before = |sign: &Sign| until.is_none_or(|until| sign.0 < until);
-        let hours = |sign: &Sign| sign.0.seconds_since(last.at) >= HANGS;
-        let own_lines = (own_sign.0, own_sign.1, ShownBy::OwnLines);
         let held = self.held(last).filter(before).max_by_key(|sign| (sign.0, sign.1));
         let goes_on = || self.last_record(last.at, until);
         let hangs = Some(own_lines).filter(hours).or_else(|| held.filter(hours));
@@ -293,10 +297,14 @@ impl Case<'_> {
         all.map(|(_, entry)| entry).min()
     }
 
-    /// The device's last record after `from` and before `until`.
+    /// The device's last record after `from` and before `until`. Those of provisioning are left
+    /// out: the clock before the domain join may be hours ahead.
     fn last_record(&self, from: Stamp, until: Option<Stamp>) -> Option<Sign> {
         let mut last: Option<(Stamp, EntryRef)> = None;
         for (source, log) in self.logs.sources.iter().enumerate() {
+            if log.kind == SourceKind::Provisioning {
+                continue;
+            }
             for (entry, record) in log.entries.iter().enumerate() {
                 let Some(at) = record.stamp else { continue };
                 if at > from && until.is_none_or(|until| at < until) {
@@ -337,6 +345,15 @@ impl Case<'_> {
             }),
         }
     }
+}
+
+/// The last item: in time, but in its file's order, since a clock that is put back is no end.
+fn last_in_file<'i, T>(
+    items: impl Iterator<Item = &'i T> + Clone,
+    place: impl Fn(&T) -> (Stamp, EntryRef),
+) -> Option<&'i T> {
+    let (_, last) = items.clone().map(&place).max()?;
+    items.filter(|item| place(item).1.source == last.source).max_by_key(|item| place(item).1)
 }
 
 fn lasted(own: &Lifetime) -> i64 {

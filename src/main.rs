@@ -15,6 +15,7 @@ mod discover;
 mod ending;
 mod eventlog;
 mod holder;
+mod home;
 mod ingest;
 mod layout;
 mod lifetime;

@@ -4,7 +4,9 @@ use std::collections::BTreeMap;
 
 use polars::prelude::PolarsResult;
 
-use crate::contract::{Coverage, DeviceRow, OtherFailure, Report, RunsByState, Tool};
+use crate::contract::{
+    Coverage, DeviceRow, LongWait, OtherFailure, Report, RunsByState, Tool, UnfinishedRun,
+};
 use crate::device::{DeviceReport, Request, RunReport, hex};
 use crate::discover::Share;
 use crate::ending::RunState;
@@ -30,7 +32,8 @@ pub fn summarize(
     let mut warnings = Vec::new();
     let mut failures: BTreeMap<(u32, String), u64> = BTreeMap::new();
     let mut near_misses = 0;
-    let (mut long_waits, mut unfinished_runs) = (Vec::new(), Vec::new());
+    let long_waits = long_waits(&devices);
+    let unfinished_runs = unfinished_runs(&devices);
     let runs_by_state = runs_by_state(&devices);
     let rows = device_rows(&devices);
     for device in devices {
@@ -45,18 +48,6 @@ pub fn summarize(
             }
             incidents.push(incident);
         }
-        let template_of = |number: u32| {
-            let run = device.runs.binary_search_by_key(&number, |run| run.number).ok()?;
-            device.runs[run].template.as_ref().map(|(name, _)| name.clone())
-        };
-        for mut wait in device.long_waits {
-            wait.template = template_of(wait.run);
-            long_waits.push(wait);
-        }
-        for mut run in device.unfinished {
-            run.template = template_of(run.run);
-            unfinished_runs.push(run);
-        }
         near_misses += device.near_misses;
         warnings.extend(device.warnings);
         for failure in device.other_failures {
@@ -66,22 +57,10 @@ pub fn summarize(
     incidents.sort_by(|a, b| {
         (a.at_millis, &a.device, a.run, &a.id).cmp(&(b.at_millis, &b.device, b.run, &b.id))
     });
-    long_waits.sort_by(|a, b| {
-        (&a.device, a.run, a.step_ordinal, &a.at).cmp(&(&b.device, b.run, b.step_ordinal, &b.at))
-    });
-    unfinished_runs.sort_by(|a, b| (&a.device, a.run).cmp(&(&b.device, b.run)));
     coverage.assumed_wording =
         incidents.iter().filter(|incident| incident.assumed_wording).count() as u64;
     warnings.extend(mapping_warning(request, mapped));
     warnings.sort();
-    let row = |((value, meaning), runs)| OtherFailure {
-        hex: hex(value),
-        code: value & 0xFFFF,
-        meaning,
-        runs,
-    };
-    let mut other_failures: Vec<OtherFailure> = failures.into_iter().map(row).collect();
-    other_failures.sort_by(|a, b| b.runs.cmp(&a.runs).then(a.hex.cmp(&b.hex)));
     Ok(Report {
         schema: "provtrace.report.v1",
         tool: Tool { name: env!("CARGO_PKG_NAME"), version: env!("CARGO_PKG_VERSION") },
@@ -91,12 +70,57 @@ pub fn summarize(
         long_waits,
         runs_by_state,
         unfinished_runs,
-        other_failures,
+        other_failures: other_failures(failures),
         templates,
         steps,
         devices: rows,
         warnings,
     })
+}
+
+/// Failures by code, most frequent first.
+fn other_failures(failures: BTreeMap<(u32, String), u64>) -> Vec<OtherFailure> {
+    let row = |((value, meaning), runs)| OtherFailure {
+        hex: hex(value),
+        code: value & 0xFFFF,
+        meaning,
+        runs,
+    };
+    let mut other_failures: Vec<OtherFailure> = failures.into_iter().map(row).collect();
+    other_failures.sort_by(|a, b| b.runs.cmp(&a.runs).then(a.hex.cmp(&b.hex)));
+    other_failures
+}
+
+fn long_waits(devices: &[DeviceReport]) -> Vec<LongWait> {
+    let waits =
+        devices.iter().flat_map(|device| device.long_waits.iter().map(move |wait| (device, wait)));
+    let named = |(device, wait): (&DeviceReport, &LongWait)| LongWait {
+        template: template(device, wait.run),
+        ..wait.clone()
+    };
+    let mut waits: Vec<LongWait> = waits.map(named).collect();
+    waits.sort_by(|a, b| {
+        (&a.device, a.run, a.step_ordinal, &a.at).cmp(&(&b.device, b.run, b.step_ordinal, &b.at))
+    });
+    waits
+}
+
+fn unfinished_runs(devices: &[DeviceReport]) -> Vec<UnfinishedRun> {
+    let runs =
+        devices.iter().flat_map(|device| device.unfinished.iter().map(move |run| (device, run)));
+    let named = |(device, run): (&DeviceReport, &UnfinishedRun)| UnfinishedRun {
+        template: template(device, run.run),
+        ..run.clone()
+    };
+    let mut runs: Vec<UnfinishedRun> = runs.map(named).collect();
+    runs.sort_by(|a, b| (&a.device, a.run).cmp(&(&b.device, b.run)));
+    runs
+}
+
+/// The template of a device's run, once all templates have their names.
+fn template(device: &DeviceReport, number: u32) -> Option<String> {
+    let run = device.runs.binary_search_by_key(&number, |run| run.number).ok()?;
+    device.runs[run].template.as_ref().map(|(name, _)| name.clone())
 }
 
 fn runs_by_state(devices: &[DeviceReport]) -> RunsByState {
@@ -121,6 +145,7 @@ fn device_rows(devices: &[DeviceReport]) -> Vec<DeviceRow> {
         device: device.device.clone(),
         files: device.files,
         runs: device.runs.len() as u64,
+        last_run: device.runs.last().map(|run| run.state),
         incidents: device.incidents.len() as u64,
         zone: device.zone.clone(),
         workaround: device.workaround,

@@ -19,12 +19,13 @@ const LONGEST_FILE: usize = 400;
 const FLAT_TABLES: [(&str, &str); 0] = [];
 
 /// The modules of the binary in the order in which data flows: each uses only those before it.
-const FLOW: [&str; 41] = [
+const FLOW: [&str; 42] = [
     "paths",
     "place",
     "archive",
     "bundle",
     "layout",
+    "home",
     "recognise",
     "discover",
     "block",
@@ -86,6 +87,7 @@ const HOMES: [(&str, &[&str]); 31] = [
             "src/contract.rs",
             "src/correlate.rs",
             "src/discover.rs",
+            "src/ending.rs",
             "src/lifetime.rs",
             "src/run.rs",
         ],
