@@ -125,7 +125,7 @@ pub struct DeviceRow {
     /// The zone of its clock, such as `Europe/Paris`; `None` where it is not known.
     pub zone: Option<String>,
     /// Whether its scan or policy sync was armed for a day that never comes; `None` where no
-    /// log shows them armed.
+    /// log shows how they were armed in a run, before its last step.
     pub workaround: Option<bool>,
 }
 

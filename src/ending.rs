@@ -144,7 +144,7 @@ impl Case<'_> {
             (Some(_) | None, None) => Ending::plain(RunState::Open),
             (Some(_) | None, Some(last)) => match self.is_ended_well(&last, action) {
                 Some(good) => Ending::of_result(good),
-                None => self.without_end(run, &last, action),
+                None => self.without_end(run, &last, action.filter(|_| logs_results)),
             },
         }
     }
@@ -202,7 +202,7 @@ impl Case<'_> {
     fn without_end(&self, run: usize, last: &Last<'_>, action: Option<&Action>) -> Ending {
         let own =
             last.step.map(|step| &self.timeline.lifetimes[self.timeline.steps[step].lifetime]);
-        let own_sign = own.map_or((last.at, last.entry), |own| (own.end.at, own.end.entry));
+        let own_sign = self.own_sign(last, own);
         let gone = self.gone(run, last, own_sign.0);
         let own_lines = (own_sign.0, own_sign.1, ShownBy::OwnLines);
         let hours = |sign: &Sign| sign.0.seconds_since(last.at) >= HANGS;
@@ -220,15 +220,43 @@ impl Case<'_> {
         let until = gone.map(|(at, _, _)| at);
         let before = |sign: &Sign| until.is_none_or(|until| sign.0 < until);
         let held = self.held(last).filter(before).max_by_key(|sign| (sign.0, sign.1));
-        let goes_on = || self.last_record(last.at, until);
+        // That nobody else is there, or did any work, says something only where the scanner's
+        // log is at hand.
+        let held = held.filter(|_| self.has_scans());
+        let goes_on = || self.last_record(last.at, until).filter(|_| self.has_scans());
+        // Without its parent's word, a missing end may be a log that was cut.
+        let silent = action.is_some_and(|own| self.is_good(own, last.at).is_none());
+        let parent_misses_it = last.child.is_some() || silent;
         let hangs = Some(own_lines).filter(hours).or_else(|| held.filter(hours));
-        let hangs = hangs.or_else(|| goes_on().filter(hours));
+        let hangs = hangs.or_else(|| goes_on().filter(|sign| parent_misses_it && hours(sign)));
         let alive = held.map_or(own_sign, |held| own_sign.max((held.0, held.1)));
-        match (hangs, gone) {
+        match (hangs, gone.filter(|_| parent_misses_it)) {
             (Some(sign), _) => self.unfinished(RunState::Hung, last, action, (alive, sign)),
             (None, Some(sign)) => self.unfinished(RunState::Cut, last, action, (alive, sign)),
             (None, None) => Ending::plain(RunState::Open),
         }
+    }
+
+    /// The last line of the program, also behind a silence that parts two lifetimes.
+    fn own_sign(&self, last: &Last<'_>, own: Option<&Lifetime>) -> (Stamp, EntryRef) {
+        let Some(own) = own else { return (last.at, last.entry) };
+        let after = self.timeline.lifetimes.partition_point(|other| other.start.at <= last.at);
+        let mut sign = (own.end.at, own.end.entry);
+        for other in &self.timeline.lifetimes[after..] {
+            let same =
+                other.program == own.program && other.task.is_some() && other.task == own.task;
+            if same && (other.start_stated || other.step.is_some()) {
+                break;
+            }
+            if same {
+                sign = sign.max((other.end.at, other.end.entry));
+            }
+        }
+        sign
+    }
+
+    fn has_scans(&self) -> bool {
+        self.logs.sources.iter().any(|log| log.kind == SourceKind::Vulscan)
     }
 
     /// The first sign that the program of a step is gone: the next run, or work that is not

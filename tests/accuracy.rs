@@ -38,7 +38,7 @@ struct Condition {
 const CONDITIONS: [Condition; 4] = [
     Condition { name: "full", precision: 0.985, recall: 0.985, mechanism: 0.95, states: 0.97 },
     Condition { name: "bare", precision: 0.98, recall: 0.98, mechanism: 0.70, states: 0.97 },
-    Condition { name: "hostile", precision: 0.65, recall: 0.45, mechanism: 0.85, states: 0.80 },
+    Condition { name: "hostile", precision: 0.65, recall: 0.45, mechanism: 0.85, states: 0.92 },
     Condition { name: "workaround", precision: 1.0, recall: 1.0, mechanism: 1.0, states: 0.97 },
 ];
 
