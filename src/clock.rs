@@ -35,9 +35,9 @@ impl Clock {
         Clock { zone: zones.next_back().map(Zone::Named) }
     }
 
-    /// Whether the zone is known.
-    pub fn has_zone(&self) -> bool {
-        self.zone.is_some()
+    /// The zone's name, where it is known.
+    pub fn zone_name(&self) -> Option<String> {
+        self.zone.map(Zone::name)
     }
 
     /// The instant of a local time. In the hour that daylight saving repeats it is the second
@@ -252,7 +252,7 @@ mod tests {
         assert_eq!(shown("PAR-1"), "2025-07-01T10:00:00Z");
         assert_eq!(shown("site/TYO-1"), "2025-07-01T03:00:00Z");
         assert_eq!(shown("TYO-7"), "2025-07-01T10:00:00Z");
-        assert!(!Clock::of_device(&DeviceLogs::default(), &[]).has_zone());
+        assert!(Clock::of_device(&DeviceLogs::default(), &[]).zone_name().is_none());
     }
 
     #[test]

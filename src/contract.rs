@@ -8,6 +8,7 @@ use serde::Serialize;
 use crate::changes::ChangeKnown;
 use crate::correlate::{Confidence, Mechanism};
 use crate::discover::Skipped;
+use crate::ending::{RunState, ShownBy};
 use crate::lifetime::{Known, LaunchedBy};
 use crate::run::TemplateSource;
 
@@ -26,14 +27,109 @@ pub struct Report {
     pub clock_changes: Vec<ClockChange>,
     /// Steps that overlapped a holder and were not refused.
     pub near_misses: u64,
+    /// Steps that waited over an hour for a scan, without a refusal; by device, run, step.
+    pub long_waits: Vec<LongWait>,
+    /// How the runs ended.
+    pub runs_by_state: RunsByState,
+    /// Runs that were cut off or hang; by device, then run.
+    pub unfinished_runs: Vec<UnfinishedRun>,
     /// Failures with other causes, most frequent first.
     pub other_failures: Vec<OtherFailure>,
     /// In order of rank.
     pub templates: Vec<TemplateRow>,
     /// In order of rank.
     pub steps: Vec<StepRow>,
+    /// Every device with a log that was read; in order of name.
+    pub devices: Vec<DeviceRow>,
     /// What a reader should know; in order of text.
     pub warnings: Vec<String>,
+}
+
+/// How many runs ended how; the sum is `coverage.runs`.
+#[derive(Debug, Clone, Copy, Default, Serialize)]
+pub struct RunsByState {
+    /// The last thing that they did ended well.
+    pub finished: u64,
+    /// Their last step failed or was refused.
+    pub failed: u64,
+    /// Cut off in a step.
+    pub cut: u64,
+    /// Their last step never ended.
+    pub hung: u64,
+    /// The logs don't tell.
+    pub open: u64,
+}
+
+/// A run that was cut off in a step, or that hangs in one.
+#[derive(Debug, Clone, Serialize)]
+pub struct UnfinishedRun {
+    /// The device.
+    pub device: String,
+    /// Which of its runs, from 1.
+    pub run: u32,
+    /// `None` where nothing names the template.
+    pub template: Option<String>,
+    /// `cut` or `hung`.
+    pub state: RunState,
+    /// What shows that.
+    pub shown_by: ShownBy,
+    /// The step that has no end, or the action.
+    pub step: String,
+    /// Its place in the run; `None` for an action that is no step.
+    pub step_ordinal: Option<u32>,
+    /// The task id.
+    pub task_id: Option<String>,
+    /// When its program was started.
+    pub since: String,
+    /// The last sign of life of its program.
+    pub last_sign: String,
+    /// In order of time.
+    pub evidence: Vec<Evidence>,
+}
+
+/// A step that waited for a scan, without a refusal.
+#[derive(Debug, Clone, Serialize)]
+pub struct LongWait {
+    /// The device.
+    pub device: String,
+    /// Which of its runs, from 1.
+    pub run: u32,
+    /// `None` where nothing names the template.
+    pub template: Option<String>,
+    /// The step's name.
+    pub step: String,
+    /// From 1, among the run's steps that start a program.
+    pub step_ordinal: u32,
+    /// The task id.
+    pub task_id: Option<String>,
+    /// When its program was started.
+    pub at: String,
+    /// How long the scan was there beside it, in whole minutes.
+    pub minutes: i64,
+    /// The scan.
+    pub blocker: Blocker,
+    /// In order of time.
+    pub evidence: Vec<Evidence>,
+}
+
+/// A device with a log that was read.
+#[derive(Debug, Clone, Serialize)]
+pub struct DeviceRow {
+    /// Its name.
+    pub device: String,
+    /// Its logs that were read, wholly or partly.
+    pub files: u64,
+    /// Its runs that have a step.
+    pub runs: u64,
+    /// How the last of them ended; `None` where it has none.
+    pub last_run: Option<RunState>,
+    /// Its incidents.
+    pub incidents: u64,
+    /// The zone of its clock, such as `Europe/Paris`; `None` where it is not known.
+    pub zone: Option<String>,
+    /// Whether its scan or policy sync was armed for a day that never comes; `None` where no
+    /// log shows how they were armed in a run, before its last step.
+    pub workaround: Option<bool>,
 }
 
 /// Who made the report.
@@ -193,6 +289,8 @@ pub struct Blocker {
     pub ended_known: Known,
     /// What launched it.
     pub launched_by: LaunchedBy,
+    /// Whether it had lived for over three hours when the step met it.
+    pub hung: bool,
 }
 
 /// A quoted line.

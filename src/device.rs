@@ -13,13 +13,18 @@ use crate::axis;
 use crate::changes::ChangeKnown;
 use crate::clock::{self, Clock, Window};
 use crate::contract::{Blocker, ClockChange, Code, Evidence, Incident, Refused};
+use crate::clock::{Clock, Window};
+use crate::contract::{Blocker, Code, Evidence, Incident, LongWait, Refused, UnfinishedRun};
 use crate::correlate::{self, Findings, Proof, minutes};
+use crate::course::Shown;
 use crate::discover::{Device, Skipped};
+use crate::ending::{self, Ending, RunState};
 use crate::ingest::{DeviceLogs, read_device};
 use crate::lifetime::Lifetime;
-use crate::run::TemplateSource;
+use crate::run::{Step, TemplateSource};
 use crate::tasks::Tasks;
 use crate::timeline::{self, Timeline};
+use crate::wait::{self, hangs};
 use crate::witness::settle;
 use crate::zones::ZoneRule;
 
@@ -41,8 +46,10 @@ pub struct Request {
 pub struct DeviceReport {
     /// Its name.
     pub device: String,
-    /// Whether its zone is known.
-    pub has_zone: bool,
+    /// Its zone, where it is known.
+    pub zone: Option<String>,
+    /// Whether the vendor's workaround was in force; `None` where no log shows it.
+    pub workaround: Option<bool>,
     /// Sources read.
     pub files: u64,
     /// Bytes read.
@@ -65,6 +72,10 @@ pub struct DeviceReport {
     pub clock_changes: Vec<ClockChange>,
     /// Steps that overlapped a holder.
     pub near_misses: u64,
+    /// Steps that waited for a scan, without a refusal.
+    pub long_waits: Vec<LongWait>,
+    /// Runs that were cut off or hang.
+    pub unfinished: Vec<UnfinishedRun>,
     /// Failures with other causes: canonical code and its meaning.
     pub other_failures: Vec<(u32, String)>,
 }
@@ -78,6 +89,8 @@ pub struct RunReport {
     pub template: Option<(String, TemplateSource)>,
     /// Its steps, as they stand in the run.
     pub steps: Vec<StepReport>,
+    /// How it ended.
+    pub state: RunState,
     /// Whether the vendor's workaround was in force on the device.
     pub workaround: bool,
     /// From its first step after the agent install to its first refused step.
@@ -110,6 +123,10 @@ pub struct Story {
     pub timeline: Timeline,
     /// What follows from them.
     pub findings: Findings,
+    /// How each run ended.
+    pub endings: Vec<Ending>,
+    /// Steps that waited for a scan.
+    pub long_waits: Vec<wait::LongWait>,
 }
 
 /// Reads a device and tells its story.
@@ -120,6 +137,9 @@ pub fn tell(device: &Device, request: &Request, progress: &dyn Fn(u64)) -> Story
     settle(&mut logs, &clock);
     let timeline = timeline::build(&logs, &request.formats, &request.tasks);
     let mut findings = correlate::correlate(&timeline, &logs, &request.formats.codes);
+    let codes = &request.formats.codes;
+    let endings = ending::endings(&timeline, &logs, &findings, codes);
+    let mut long_waits = wait::long_waits(&timeline, &logs, &findings, codes);
     let inside = |step: usize| clock.is_in(timeline.steps[step].at, &request.window);
     for incident in &mut findings.incidents {
         incident.steps.retain(|step| inside(*step));
@@ -128,6 +148,8 @@ pub fn tell(device: &Device, request: &Request, progress: &dyn Fn(u64)) -> Story
     findings.near_misses.retain(|step| inside(*step));
     findings.other_failures.retain(|failure| inside(failure.step));
     Story { logs, clock, clock_changes, timeline, findings }
+    long_waits.retain(|wait| inside(wait.step));
+    Story { logs, clock, timeline, findings, endings, long_waits }
 }
 
 /// Reads a device and keeps what a report needs.
@@ -144,9 +166,27 @@ pub fn analyze(device: &Device, request: &Request, progress: &dyn Fn(u64)) -> De
         story.timeline.lifetimes.iter().filter(|own| {
             own.step.is_none() && correlate::was_refused(own, &request.formats.codes)
         });
+    let quote = |proof: &Proof| quote(&story.logs, proof);
+    let met = |holder: &Lifetime, step: usize| {
+        show_blocker(holder, &story.timeline.steps[step], &story.clock)
+    };
+    let shown = Shown {
+        device: &device.name,
+        clock: &story.clock,
+        timeline: &story.timeline,
+        quote: &quote,
+        blocker: &met,
+    };
+    let unfinished = runs.iter().filter_map(|run| {
+        let index = (run.number as usize).checked_sub(1)?;
+        shown.unfinished(index, story.endings.get(index)?)
+    });
     DeviceReport {
         device: device.name.clone(),
-        has_zone: story.clock.has_zone(),
+        zone: story.clock.zone_name(),
+        workaround: story.timeline.workaround,
+        unfinished: unfinished.collect(),
+        long_waits: story.long_waits.iter().map(|wait| shown.long_wait(wait)).collect(),
         files: story.logs.sources.len() as u64,
         bytes: story.logs.sources.iter().map(|log| log.bytes).sum(),
         counts,
@@ -205,7 +245,8 @@ fn runs(story: &Story, request: &Request) -> Vec<RunReport> {
             number: run.number,
             template: run.template.clone(),
             steps: reports,
-            workaround: timeline.workaround,
+            state: story.endings[index].state,
+            workaround: timeline.workaround == Some(true),
             minutes_lost: first_refused.zip(first).map(|(refused, first)| minutes(refused, first)),
         });
     }
@@ -246,7 +287,7 @@ fn incidents(story: &Story, codes: &CodeTable) -> Vec<Incident> {
                 ended: step.ended.map(show),
                 exit_code: incident.code.as_ref().map(|code| decode(code, codes)),
             },
-            blocker: blocker.map(|blocker| show_blocker(blocker, clock)),
+            blocker: blocker.map(|blocker| show_blocker(blocker, step, clock)),
             assumed_wording: incident.assumed,
             evidence: incident.evidence.iter().map(|proof| quote(&story.logs, proof)).collect(),
         });
@@ -270,6 +311,7 @@ fn clock_changes(story: &Story) -> Vec<ClockChange> {
 }
 
 fn show_blocker(blocker: &Lifetime, clock: &Clock) -> Blocker {
+fn show_blocker(blocker: &Lifetime, step: &Step, clock: &Clock) -> Blocker {
     Blocker {
         program: blocker.program.name(),
         pid: blocker.pid,
@@ -280,6 +322,7 @@ fn show_blocker(blocker: &Lifetime, clock: &Clock) -> Blocker {
         ended: clock.show(blocker.end.at),
         ended_known: blocker.end.known,
         launched_by: blocker.launched_by,
+        hung: hangs(blocker, step),
     }
 }
 

@@ -9,6 +9,7 @@ use serde::Serialize;
 use walkdir::{DirEntry, WalkDir};
 
 use crate::bundle::{self, Packed};
+use crate::home::{self, Home};
 use crate::layout::{self, Layout};
 use crate::paths::Given;
 pub use crate::paths::{plain, slashed};
@@ -111,6 +112,8 @@ struct Root<'p> {
     prefix: Option<String>,
     /// The device of files that lie in no device's folder.
     name: String,
+    /// The folder, with all that is above it.
+    folder: String,
 }
 
 /// Finds the devices under `paths`; `layout` says where in a path a device's name stands.
@@ -136,7 +139,8 @@ pub fn discover(
             return Err(format!("{shown}: {reason}; give a folder of logs or a log file"));
         }
         let prefix = (paths.len() > 1).then_some(shown);
-        let root = Root { path, is_file: path.is_file(), prefix, name: layout::root_name(path) };
+        let (name, folder) = (layout::root_name(path), home::folder(path));
+        let root = Root { path, is_file: path.is_file(), prefix, name, folder };
         walk(&root, roots.len(), &mut found, &mut share);
         roots.push(root);
     }
@@ -308,18 +312,21 @@ fn devices(
         }
     }
     let hosts = hosts(&named, roots, formats);
-    let mut devices: BTreeMap<String, Device> = BTreeMap::new();
+    let mut devices: BTreeMap<Home, (Home, Device)> = BTreeMap::new();
     for (name, found, log) in named {
         let host = hosts.get(&found.root).filter(|hosts| hosts.len() == 1);
         let host = host.and_then(|hosts| hosts.first());
         let name = name.unwrap_or_else(|| host.unwrap_or(&roots[found.root].name).clone());
-        let device = devices.entry(name.to_uppercase());
-        let device = device.or_insert_with(|| Device { name, sources: Vec::new() });
+        let folder = if layout.is_some() { "" } else { &roots[found.root].folder };
+        let home = home::home(folder, &name);
+        let key = home.iter().map(|part| part.to_uppercase()).collect();
+        let new = || (home, Device { name, sources: Vec::new() });
+        let (_, device) = devices.entry(key).or_insert_with(new);
         let Found { file, shown, bytes, member, .. } = found;
         let Log { format, task } = log;
         device.sources.push(Source { file, shown, format, task, bytes, member });
     }
-    let mut devices: Vec<Device> = devices.into_values().collect();
+    let mut devices = named_apart(devices.into_values().collect());
     for device in &mut devices {
         device.sources.sort_by(|a, b| a.shown.cmp(&b.shown));
         let mut seen = BTreeSet::new();
@@ -328,6 +335,24 @@ fn devices(
             seen.insert((source.file.clone(), name))
         });
     }
+    devices
+}
+
+/// Devices of one name that lie in different places get names that differ; in order of name.
+fn named_apart(found: Vec<(Home, Device)>) -> Vec<Device> {
+    let mut homes: BTreeMap<String, BTreeSet<Home>> = BTreeMap::new();
+    for (home, device) in &found {
+        homes.entry(device.name.to_uppercase()).or_default().insert(home.clone());
+    }
+    let apart = |(home, mut device): (Home, Device)| {
+        let same = &homes[&device.name.to_uppercase()];
+        if same.len() > 1 {
+            device.name = home::names(&device.name, same).remove(&home).unwrap_or(device.name);
+        }
+        device
+    };
+    let mut devices: Vec<Device> = found.into_iter().map(apart).collect();
+    devices.sort_by_cached_key(|device| device.name.to_uppercase());
     devices
 }
 

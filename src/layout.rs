@@ -280,14 +280,15 @@ fn is_agents_own(folder: &str) -> bool {
     AGENT_FOLDERS.contains(&folder.to_lowercase().as_str())
 }
 
-fn is_inner(folder: &str) -> bool {
+/// Whether a folder is one inside a device's: where agents and collectors put logs.
+pub fn is_inner(folder: &str) -> bool {
     let lower = folder.to_lowercase();
     INNER_FOLDERS.contains(&lower.as_str())
 }
 
 /// `2025-03-24`, `20250324`, `24.03.2025`, `03242025`: a calendar date of this century. A
 /// computer's name may be a number, too.
-fn is_date(folder: &str) -> bool {
+pub fn is_date(folder: &str) -> bool {
     let parts: Vec<&str> = folder.split(['-', '_', '.']).collect();
     if !parts.iter().all(|part| !part.is_empty() && part.bytes().all(|b| b.is_ascii_digit())) {
         return false;

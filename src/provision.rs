@@ -14,6 +14,8 @@ use crate::sequence::in_file_order;
 /// A process that the provisioning agent started.
 #[derive(Debug, Clone)]
 pub struct Child {
+    /// The program, as the log prints it.
+    pub path: String,
     /// Which of our programs, if it is one.
     pub program: Option<Program>,
     /// The task id in its arguments.
@@ -55,6 +57,8 @@ pub struct Action {
     pub name: String,
     /// When it began.
     pub at: Stamp,
+    /// The record of that.
+    pub entry: EntryRef,
     /// Whether it installs the agent.
     pub installs_agent: bool,
     /// Its results, in order; each with when.
@@ -125,7 +129,7 @@ fn read_family(logs: &DeviceLogs, places: &[EntryRef], formats: &Formats, read: 
         {
             let installs_agent = formats.agent_install.is_match(name);
             let (name, results) = (name.clone(), Vec::new());
-            read.actions.push(Action { name, at: stamp, installs_agent, results });
+            read.actions.push(Action { name, at: stamp, entry: *place, installs_agent, results });
         } else if let Event::ActionResult { outcome } = &entry.event {
             match read.actions[first_action..].last_mut() {
                 Some(action) => action.results.push((outcome.clone(), stamp, *place)),
@@ -140,6 +144,7 @@ fn read_family(logs: &DeviceLogs, places: &[EntryRef], formats: &Formats, read: 
 fn child(formats: &Formats, path: &str, arguments: &str, at: Stamp, created: EntryRef) -> Child {
     let known = &formats.arguments;
     Child {
+        path: path.to_owned(),
         program: Program::of_path(path),
         task: known.task_of(arguments).map(str::to_owned),
         task_name: known.task_name_of(arguments).map(str::to_owned),

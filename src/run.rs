@@ -13,11 +13,15 @@ use crate::tasks::Tasks;
 
 /// A silence after which the run's first name parts two runs, in seconds.
 const SHORT_PAUSE: i64 = 3 * 3600;
-/// A silence after which any name that the run had already parts two runs, in seconds: longer
-/// than a clock that jumps between two zones.
+/// A silence after which any name that the run had already, the mapping's name of another
+/// template, or a failure before it parts two runs, in seconds: longer than a clock that jumps
+/// between two zones.
 const PAUSE: i64 = 16 * 3600;
 /// A silence that parts two runs whatever follows, in seconds.
 const LONG_PAUSE: i64 = 7 * 24 * 3600;
+
+/// How many of a run's latest steps or programs are looked at to tell whether it goes on.
+const LATEST: usize = 64;
 
 /// How a template's name is known, by REPORT.md's words.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
@@ -38,6 +42,8 @@ pub enum TemplateSource {
 pub struct Run {
     /// From 1, in order of time.
     pub number: u32,
+    /// When its first action or step began.
+    pub from: Stamp,
     /// The template's name where mapping or task name tell it.
     pub template: Option<(String, TemplateSource)>,
 }
@@ -88,7 +94,7 @@ pub fn divide(
 ) -> (Vec<Run>, Vec<Step>) {
     let mut runs = Vec::new();
     let mut steps = Vec::new();
-    let starts = run_starts(lifetimes, &drafts, provisioning);
+    let starts = run_starts(lifetimes, &drafts, provisioning, tasks);
     let mut groups: Vec<Vec<StepDraft>> = vec![Vec::new(); starts.len()];
     for draft in drafts {
         let run = starts.partition_point(|start| *start <= draft.at).saturating_sub(1);
@@ -101,7 +107,7 @@ pub fn divide(
         let span = (last_before, first, starts.get(run + 1).copied());
         let logged = task_name(&provisioning.task_names, span);
         let template = template_of(lifetimes, &group, logged, tasks, device);
-        runs.push(Run { number, template });
+        runs.push(Run { number, from: starts[run], template });
         last_before = group.last().map(|draft| draft.at).or(last_before);
         let mut drafts = group.into_iter().peekable();
         while let Some(draft) = drafts.next() {
@@ -118,15 +124,16 @@ fn run_starts(
     lifetimes: &[Lifetime],
     drafts: &[StepDraft],
     provisioning: &Provisioning,
+    tasks: &Tasks,
 ) -> Vec<Stamp> {
     let actions = provisioning.actions.iter().map(|action| (action.at, action.name.as_str()));
-    let tasks = drafts.iter().filter_map(|draft| {
+    let named = drafts.iter().filter_map(|draft| {
         let task = lifetimes[draft.lifetime].task.as_deref()?;
         Some((draft.at, task))
     });
     // One vocabulary at a time: names of actions where there are any, else task ids.
     let items: Vec<(Stamp, &str)> =
-        if provisioning.actions.is_empty() { tasks.collect() } else { actions.collect() };
+        if provisioning.actions.is_empty() { named.collect() } else { actions.collect() };
     let mut all: Vec<(Stamp, Option<usize>)> =
         drafts.iter().map(|draft| (draft.at, None)).collect();
     all.extend(items.iter().enumerate().map(|(at, (stamp, _))| (*stamp, Some(at))));
@@ -143,8 +150,15 @@ fn run_starts(
             && item.zip(first_item).is_some_and(|(item, first)| begins_again(&items, first, item));
         let first =
             item.zip(first_item).is_some_and(|(item, first)| items[item].1 == items[first].1);
-        let parted =
-            pause > LONG_PAUSE || (pause > PAUSE && known) || (pause > SHORT_PAUSE && first);
+        let stopped = || {
+            before.is_some_and(|before| {
+                has_stopped(provisioning, before)
+                    || is_of_others(lifetimes, drafts, tasks, (before, stamp))
+            })
+        };
+        let parted = pause > LONG_PAUSE
+            || (pause > SHORT_PAUSE && first)
+            || (pause > PAUSE && (known || stopped()));
         if parted || again {
             starts.push(stamp);
             first_item = None;
@@ -155,6 +169,37 @@ fn run_starts(
         before = Some(stamp);
     }
     starts
+}
+
+/// Whether the last thing that a run did failed, or never ended: such a run does not go on
+/// after a night.
+fn has_stopped(provisioning: &Provisioning, last: Stamp) -> bool {
+    let result = provisioning.action_at(last).and_then(|action| action.results.last());
+    let failed = result.is_some_and(|(outcome, _, _)| *outcome == ActionOutcome::Failed);
+    let begun = provisioning.children.partition_point(|child| child.at <= last);
+    let mut latest = provisioning.children[..begun].iter().rev().take(LATEST);
+    let child = latest.find(|child| !child.messenger);
+    failed || (result.is_none() && child.is_some_and(|child| child.exit.is_none()))
+}
+
+/// Whether the mapping names another template for the first step from `stamp` on than for every
+/// one of the steps before it.
+fn is_of_others(
+    lifetimes: &[Lifetime],
+    drafts: &[StepDraft],
+    tasks: &Tasks,
+    (last, stamp): (Stamp, Stamp),
+) -> bool {
+    let template = |draft: &StepDraft| {
+        let task = lifetimes[draft.lifetime].task.as_deref()?;
+        Some(tasks.get(task)?.template.as_str())
+    };
+    let next = drafts.partition_point(|draft| draft.at < stamp);
+    let Some(after) = drafts.get(next).and_then(template) else { return false };
+    let together = |draft: &&StepDraft| last.seconds_since(draft.at) <= PAUSE;
+    let before = drafts[..next].iter().rev().take(LATEST).take_while(together);
+    let mut names = before.filter_map(template).peekable();
+    names.peek().is_some() && names.all(|name| name != after)
 }
 
 /// Whether the sequence of `items` starts anew at `item`: the run's first two names again.

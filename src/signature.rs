@@ -84,6 +84,7 @@ fn label(sequence: &[String], first: &str) -> String {
 mod tests {
     use super::*;
     use crate::device::StepReport;
+    use crate::ending::RunState;
 
     fn device(name: &str, steps: &[&str]) -> DeviceReport {
         let step = |task: &&str| StepReport {
@@ -96,6 +97,7 @@ mod tests {
             number: 1,
             template: None,
             steps: steps.iter().map(step).collect(),
+            state: RunState::Finished,
             workaround: false,
             minutes_lost: None,
         };

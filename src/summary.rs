@@ -4,9 +4,12 @@ use std::collections::BTreeMap;
 
 use polars::prelude::PolarsResult;
 
-use crate::contract::{Coverage, OtherFailure, Report, Tool};
+use crate::contract::{
+    Coverage, DeviceRow, LongWait, OtherFailure, Report, RunsByState, Tool, UnfinishedRun,
+};
 use crate::device::{DeviceReport, Request, RunReport, hex};
 use crate::discover::Share;
+use crate::ending::RunState;
 use crate::rank;
 use crate::run::TemplateSource;
 use crate::signature::name_templates;
@@ -30,6 +33,10 @@ pub fn summarize(
     let mut failures: BTreeMap<(u32, String), u64> = BTreeMap::new();
     let mut near_misses = 0;
     let mut clock_changes = Vec::new();
+    let long_waits = long_waits(&devices);
+    let unfinished_runs = unfinished_runs(&devices);
+    let runs_by_state = runs_by_state(&devices);
+    let rows = device_rows(&devices);
     for device in devices {
         for mut incident in device.incidents {
             let run = device.runs.binary_search_by_key(&incident.run, |run| run.number).ok();
@@ -57,6 +64,26 @@ pub fn summarize(
     clock_changes.sort_by(|a, b| (&a.device, &a.at).cmp(&(&b.device, &b.at)));
     warnings.extend(mapping_warning(request, mapped));
     warnings.sort();
+    Ok(Report {
+        schema: "provtrace.report.v1",
+        tool: Tool { name: env!("CARGO_PKG_NAME"), version: env!("CARGO_PKG_VERSION") },
+        coverage,
+        incidents,
+        clock_changes,
+        near_misses,
+        long_waits,
+        runs_by_state,
+        unfinished_runs,
+        other_failures: other_failures(failures),
+        templates,
+        steps,
+        devices: rows,
+        warnings,
+    })
+}
+
+/// Failures by code, most frequent first.
+fn other_failures(failures: BTreeMap<(u32, String), u64>) -> Vec<OtherFailure> {
     let row = |((value, meaning), runs)| OtherFailure {
         hex: hex(value),
         code: value & 0xFFFF,
@@ -65,18 +92,71 @@ pub fn summarize(
     };
     let mut other_failures: Vec<OtherFailure> = failures.into_iter().map(row).collect();
     other_failures.sort_by(|a, b| b.runs.cmp(&a.runs).then(a.hex.cmp(&b.hex)));
-    Ok(Report {
-        schema: "provtrace.report.v1",
-        tool: Tool { name: env!("CARGO_PKG_NAME"), version: env!("CARGO_PKG_VERSION") },
-        coverage,
-        incidents,
-        clock_changes,
-        near_misses,
-        other_failures,
-        templates,
-        steps,
-        warnings,
-    })
+    other_failures
+}
+
+fn long_waits(devices: &[DeviceReport]) -> Vec<LongWait> {
+    let waits =
+        devices.iter().flat_map(|device| device.long_waits.iter().map(move |wait| (device, wait)));
+    let named = |(device, wait): (&DeviceReport, &LongWait)| LongWait {
+        template: template(device, wait.run),
+        ..wait.clone()
+    };
+    let mut waits: Vec<LongWait> = waits.map(named).collect();
+    waits.sort_by(|a, b| {
+        (&a.device, a.run, a.step_ordinal, &a.at).cmp(&(&b.device, b.run, b.step_ordinal, &b.at))
+    });
+    waits
+}
+
+fn unfinished_runs(devices: &[DeviceReport]) -> Vec<UnfinishedRun> {
+    let runs =
+        devices.iter().flat_map(|device| device.unfinished.iter().map(move |run| (device, run)));
+    let named = |(device, run): (&DeviceReport, &UnfinishedRun)| UnfinishedRun {
+        template: template(device, run.run),
+        ..run.clone()
+    };
+    let mut runs: Vec<UnfinishedRun> = runs.map(named).collect();
+    runs.sort_by(|a, b| (&a.device, a.run).cmp(&(&b.device, b.run)));
+    runs
+}
+
+/// The template of a device's run, once all templates have their names.
+fn template(device: &DeviceReport, number: u32) -> Option<String> {
+    let run = device.runs.binary_search_by_key(&number, |run| run.number).ok()?;
+    device.runs[run].template.as_ref().map(|(name, _)| name.clone())
+}
+
+fn runs_by_state(devices: &[DeviceReport]) -> RunsByState {
+    let mut counts = RunsByState::default();
+    for run in devices.iter().flat_map(|device| &device.runs) {
+        let count = match run.state {
+            RunState::Finished => &mut counts.finished,
+            RunState::Failed => &mut counts.failed,
+            RunState::Cut => &mut counts.cut,
+            RunState::Hung => &mut counts.hung,
+            RunState::Open => &mut counts.open,
+        };
+        *count += 1;
+    }
+    counts
+}
+
+/// The devices of which a log was read.
+fn device_rows(devices: &[DeviceReport]) -> Vec<DeviceRow> {
+    let read = devices.iter().filter(|device| device.files > 0);
+    let row = |device: &DeviceReport| DeviceRow {
+        device: device.device.clone(),
+        files: device.files,
+        runs: device.runs.len() as u64,
+        last_run: device.runs.last().map(|run| run.state),
+        incidents: device.incidents.len() as u64,
+        zone: device.zone.clone(),
+        workaround: device.workaround,
+    };
+    let mut rows: Vec<DeviceRow> = read.map(row).collect();
+    rows.sort_by(|a, b| a.device.cmp(&b.device));
+    rows
 }
 
 fn is_mapped(run: &RunReport) -> bool {
@@ -109,7 +189,7 @@ fn coverage(devices: &[DeviceReport], share: &Share) -> Coverage {
         coverage.lines_continued += device.counts.continued;
         coverage.lines_unknown += device.counts.unknown;
         coverage.skipped.extend(device.skipped.iter().cloned());
-        if !device.has_zone && device.files > 0 {
+        if device.zone.is_none() && device.files > 0 {
             coverage.devices_without_zone.push(device.device.clone());
         }
     }

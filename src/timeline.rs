@@ -29,9 +29,11 @@ pub struct Timeline {
     pub runs: Vec<Run>,
     /// When the agent was installed, in order.
     pub installs: Vec<Stamp>,
-    /// The scan or the policy sync is armed for a day that never comes: the vendor's
-    /// workaround is in force.
-    pub workaround: bool,
+    /// What the provisioning agent's logs show.
+    pub provisioning: Provisioning,
+    /// Whether the scan or the policy sync is armed for a day that never comes: the vendor's
+    /// workaround is in force. `None` where no log shows how they were armed in a run, before its last step.
+    pub workaround: Option<bool>,
     /// What of the provisioning logs could not be used.
     pub warnings: Vec<String>,
 }
@@ -66,9 +68,9 @@ pub fn build(logs: &DeviceLogs, formats: &Formats, tasks: &Tasks) -> Timeline {
     let steps = std::mem::take(&mut draft.steps);
     let (lifetimes, steps) = in_order(draft.lifetimes, steps);
     let (runs, steps) = run::divide(&lifetimes, steps, &provisioning, tasks, &logs.device);
-    let workaround = armed.iter().any(|armed| armed.never);
+    let workaround = workaround(&armed, &runs, &steps);
     let warnings = warnings(&provisioning, &logs.device);
-    Timeline { lifetimes, steps, runs, installs, workaround, warnings }
+    Timeline { lifetimes, steps, runs, installs, provisioning, workaround, warnings }
 }
 
 fn warnings(provisioning: &Provisioning, device: &str) -> Vec<String> {
@@ -83,6 +85,25 @@ fn warnings(provisioning: &Provisioning, device: &str) -> Vec<String> {
         warnings.push(format!("{device}: {without_stamp} events in the provisioning logs have no time and were not used"));
     }
     warnings
+}
+
+/// See [`Timeline::workaround`]. The real agent, which a template with the workaround installs
+/// as its last action, arms them after the last step: that says nothing of the run's steps.
+fn workaround(armed: &[Armed], runs: &[Run], steps: &[Step]) -> Option<bool> {
+    if armed.iter().any(|armed| armed.never) {
+        return Some(true);
+    }
+    let spans = runs.iter().enumerate().filter_map(|(at, run)| {
+        let after = steps.partition_point(|step| step.run <= at);
+        let last = steps.get(after.checked_sub(1)?).filter(|step| step.run == at)?;
+        Some(run.from..=last.at)
+    });
+    let armings: Vec<Stamp> = armed.iter().filter_map(|armed| armed.at).collect();
+    let is_armed = |span: std::ops::RangeInclusive<Stamp>| {
+        let next = armings.partition_point(|at| at < span.start());
+        armings.get(next).is_some_and(|at| span.contains(at))
+    };
+    { spans }.any(is_armed).then_some(false)
 }
 
 /// Tasks that the scheduler's log shows as armed, or that provisioning entered with its

@@ -221,6 +221,16 @@ pub enum Zone {
     Fixed(FixedOffset),
 }
 
+impl Zone {
+    /// `Europe/Paris`, or `+01:00`.
+    pub fn name(self) -> String {
+        match self {
+            Zone::Named(zone) => zone.name().to_owned(),
+            Zone::Fixed(offset) => offset.to_string(),
+        }
+    }
+}
+
 /// A zone that a person gave, and the devices that it is for.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ZoneRule {

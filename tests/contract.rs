@@ -33,15 +33,14 @@ fn the_schema_is_closed() {
     let schema = fs::read_to_string(root().join("docs/report.schema.json")).expect("the schema");
     let schema: Value = serde_json::from_str(&schema).expect("the schema is JSON");
     let is_valid = |report: &Value| schema::errors(&schema, report).is_empty();
-    let (_, good) = reports()
-        .into_iter()
-        .find(|(_, report)| {
-            list(report, "incidents").iter().any(|incident| !incident["blocker"].is_null())
-        })
-        .expect("a sample with a blocker");
+    let reports = reports();
     let places = ["", "/tool", "/coverage", "/incidents/0", "/incidents/0/refused"];
     let more = ["/incidents/0/blocker", "/incidents/0/evidence/0", "/templates/0", "/steps/0"];
-    for place in places.iter().chain(&more) {
+    let runs = ["/runs_by_state", "/unfinished_runs/0", "/long_waits/0", "/devices/0"];
+    for place in places.iter().chain(&more).chain(&runs) {
+        let has_it = |report: &Value| report.pointer(place).is_some_and(Value::is_object);
+        let good = reports.iter().map(|(_, report)| report).find(|report| has_it(report));
+        let good = good.unwrap_or_else(|| panic!("no sample has {place}"));
         let mut extra = good.clone();
         let fields = extra.pointer_mut(place).and_then(Value::as_object_mut).expect(place);
         fields.insert("surprise".to_owned(), Value::Null);
@@ -101,6 +100,20 @@ fn sums_agree() {
         let assumed = incidents.iter().filter(|incident| incident["assumed_wording"] == true);
         let counted = count(&report["coverage"], "assumed_wording");
         assert_eq!(assumed.count() as u64, counted, "{name}: assumed wording");
+        let devices = list(&report, "devices");
+        let of_devices = |field: &str| -> u64 { devices.iter().map(|row| count(row, field)).sum() };
+        let coverage = &report["coverage"];
+        assert_eq!(devices.len() as u64, count(coverage, "devices"), "{name}: devices");
+        for field in ["files", "runs"] {
+            assert_eq!(of_devices(field), count(coverage, field), "{name}: {field} of devices");
+        }
+        assert_eq!(of_devices("incidents"), incidents.len() as u64, "{name}: of devices");
+        let states = report["runs_by_state"].as_object().expect("an object");
+        let all: u64 = states.values().filter_map(Value::as_u64).sum();
+        assert_eq!(all, count(coverage, "runs"), "{name}: runs by state");
+        let unfinished =
+            count(&report["runs_by_state"], "cut") + count(&report["runs_by_state"], "hung");
+        assert_eq!(list(&report, "unfinished_runs").len() as u64, unfinished, "{name}: unfinished");
         for row in list(&report, "templates") {
             assert!(count(row, "devices") <= count(row, "affected_runs"), "{name}: {row}");
             assert!(count(row, "affected_runs") <= count(row, "incidents"), "{name}: {row}");
@@ -164,6 +177,12 @@ fn lists_are_in_their_orders() {
             (Reverse(count(failure, "runs")), text(failure, "hex").to_owned())
         });
         assert_sorted(name, list(&report, "warnings"), |warning| warning.to_string());
+        for rows in ["unfinished_runs", "long_waits"] {
+            assert_sorted(name, list(&report, rows), |row| {
+                (text(row, "device").to_owned(), count(row, "run"))
+            });
+        }
+        assert_sorted(name, list(&report, "devices"), |row| text(row, "device").to_owned());
         let coverage = &report["coverage"];
         for texts in ["unrecognised", "devices_without_zone"] {
             assert_sorted(name, list(coverage, texts), |text| text.as_str().map(str::to_owned));

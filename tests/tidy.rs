@@ -19,12 +19,13 @@ const LONGEST_FILE: usize = 400;
 const FLAT_TABLES: [(&str, &str); 0] = [];
 
 /// The modules of the binary in the order in which data flows: each uses only those before it.
-const FLOW: [&str; 41] = [
+const FLOW: [&str; 45] = [
     "paths",
     "place",
     "archive",
     "bundle",
     "layout",
+    "home",
     "recognise",
     "discover",
     "block",
@@ -54,7 +55,10 @@ const FLOW: [&str; 41] = [
     "timeline",
     "holder",
     "correlate",
+    "ending",
+    "wait",
     "contract",
+    "course",
     "device",
     "signature",
     "rank",
@@ -86,6 +90,7 @@ const HOMES: [(&str, &[&str]); 31] = [
             "src/contract.rs",
             "src/correlate.rs",
             "src/discover.rs",
+            "src/ending.rs",
             "src/lifetime.rs",
             "src/run.rs",
         ],

@@ -117,8 +117,45 @@ fn the_workaround_is_told() {
             let report = alone(&case, &[device]);
             assert_eq!(runs(&report, "workaround_runs"), 1, "{}: {device}", case.name);
         }
+        let report = case.report();
+        let armed = list(&report, "devices").iter().filter(|row| row["workaround"] == true);
+        let armed: BTreeSet<&str> = armed.map(|row| text(row, "device")).collect();
+        let wanted: BTreeSet<&str> = devices.iter().filter_map(Value::as_str).collect();
+        assert_eq!(armed, wanted, "{}: devices", case.name);
     }
     assert!(told >= 2, "only {told} devices have the workaround");
+}
+
+/// Runs that were cut or hang, holders that hang and long waits, where the truth has them.
+#[test]
+fn runs_end_as_the_truth_says() {
+    let mut told = 0;
+    for (case, truth) in truths() {
+        let Some(states) = truth.get("runs_by_state") else { continue };
+        let report = case.report();
+        assert_eq!(&report["runs_by_state"], states, "{}", case.name);
+        let fields = ["device", "run", "state", "shown_by", "step"];
+        assert_same(&case, &truth, &report, "unfinished_runs", &fields);
+        told += list(&truth, "unfinished_runs").len();
+        if truth.get("long_waits").is_some() {
+            assert_same(&case, &truth, &report, "long_waits", &["device", "step", "minutes"]);
+            let hung = list(&report, "incidents").iter();
+            let hung = hung.filter(|incident| incident["blocker"]["hung"] == true);
+            let hung: Vec<&Value> = hung.map(|incident| &incident["device"]).collect();
+            let wanted: Vec<&Value> = list(&truth, "hung_blockers").iter().collect();
+            assert_eq!(hung, wanted, "{}: holders that hang", case.name);
+        }
+    }
+    assert!(told >= 4, "only {told} runs without an end");
+}
+
+/// Both lists say the same of each row, in these fields.
+fn assert_same(case: &Case, truth: &Value, report: &Value, name: &str, fields: &[&str]) {
+    let rows = |from: &Value| -> Vec<Vec<Value>> {
+        let row = |row: &Value| fields.iter().map(|field| row[*field].clone()).collect();
+        list(from, name).iter().map(row).collect()
+    };
+    assert_eq!(rows(report), rows(truth), "{}: {name}", case.name);
 }
 
 /// Names that a mapping or a task name gives: each device alone has that template and no other.

@@ -1,5 +1,6 @@
 //! Values → text. Every renderer writes to the writer that it is given.
 
+pub mod course;
 pub mod json;
 pub mod lanes;
 pub mod plain;

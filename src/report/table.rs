@@ -11,6 +11,7 @@ use textwrap::fill;
 use crate::contract::{Coverage, Incident, Report, TemplateRow};
 use crate::correlate::Mechanism;
 use crate::lifetime::LaunchedBy;
+use crate::report::course;
 use crate::report::plain::{count, harmless, short};
 use crate::report::verdict::{remedy, template_name as name, verdict};
 
@@ -76,6 +77,7 @@ pub fn write(
         writeln!(out)?;
     }
     others(report, out)?;
+    course::write(report, style, out)?;
     understanding(report, style, out)
 }
 
@@ -227,7 +229,8 @@ fn blocked_by(incident: &Incident) -> String {
         LaunchedBy::WindowsTask => " (Windows task)",
         LaunchedBy::PolicySync | LaunchedBy::Unknown => "",
     };
-    format!("{what} since {}{by}", time_of(&blocker.launched))
+    let hung = if blocker.hung { ", for hours" } else { "" };
+    format!("{what} since {}{by}{hung}", time_of(&blocker.launched))
 }
 
 /// The time of day of an RFC 3339 time.
@@ -338,7 +341,12 @@ fn by_name(paths: &[String]) -> Vec<String> {
     rows.into_iter().map(row).collect()
 }
 
-fn list(out: &mut dyn Write, style: Style, title: &str, items: &[String]) -> io::Result<()> {
+pub(super) fn list(
+    out: &mut dyn Write,
+    style: Style,
+    title: &str,
+    items: &[String],
+) -> io::Result<()> {
     if items.is_empty() {
         return Ok(());
     }

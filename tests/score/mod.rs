@@ -30,6 +30,12 @@ pub struct Score {
     pub near_misses: u64,
     /// The same, as they happened.
     pub true_near_misses: u64,
+    /// Devices whose last run has the right state.
+    pub state_right: u64,
+    /// Devices whose last run has a wrong one.
+    pub state_wrong: u64,
+    /// Devices whose last run is left open.
+    pub state_open: u64,
 }
 
 impl AddAssign for Score {
@@ -44,6 +50,9 @@ impl AddAssign for Score {
         self.launched_by += other.launched_by;
         self.near_misses += other.near_misses;
         self.true_near_misses += other.true_near_misses;
+        self.state_right += other.state_right;
+        self.state_wrong += other.state_wrong;
+        self.state_open += other.state_open;
     }
 }
 
@@ -63,6 +72,43 @@ impl Score {
     pub fn explained(&self) -> [f64; 4] {
         let right = [self.mechanism, self.shown, self.blocker, self.launched_by];
         right.map(|right| share(right, self.found))
+    }
+}
+
+impl Score {
+    /// Of the last runs that are not left open, the share with the right state.
+    pub fn states(&self) -> f64 {
+        share(self.state_right, self.state_right + self.state_wrong)
+    }
+
+    /// Compares how each device's last run ended.
+    fn add_states(&mut self, devices: &[Value], report: &Value) -> Vec<String> {
+        let rows = list(report, "devices").iter().map(|row| (text(row, "device"), row));
+        let short = |name: &str| name.rsplit('/').next().unwrap_or_default().to_owned();
+        let rows: BTreeMap<String, &Value> = rows.map(|(name, row)| (short(name), row)).collect();
+        let mut wrong = Vec::new();
+        for device in devices {
+            let runs = list(device, "runs").iter().map(|run| (run, list(run, "steps")));
+            let Some((run, [.., last])) = { runs }.rfind(|(_, steps)| !steps.is_empty()) else {
+                continue;
+            };
+            let found = rows.get(text(device, "device"));
+            let Some(found) = found.and_then(|row| row["last_run"].as_str()) else { continue };
+            let state = text(run, "state");
+            // A template may go on after a failed step, and that may have been the last one.
+            let bad = matches!(text(last, "result"), "failed" | "refused");
+            let right = found == state || (state == "finished" && bad && found == "failed");
+            if found == "open" {
+                self.state_open += 1;
+            } else if right {
+                self.state_right += 1;
+            } else {
+                self.state_wrong += 1;
+                let name = text(device, "device");
+                wrong.push(format!("{found}, but {state}: {name} run {}", run["run"]));
+            }
+        }
+        wrong
     }
 }
 
@@ -106,6 +152,7 @@ pub fn score(truth: &Value, report: &Value) -> (Score, Vec<String>) {
         left.take(incident);
     }
     score.invented = left.0.values().map(|same| same.len() as u64).sum();
+    wrong.extend(score.add_states(devices, report));
     wrong.extend(
         left.0
             .into_keys()
