@@ -32,8 +32,6 @@ const RESTART: i64 = 20 * 60;
 pub enum ChangeKnown {
     /// A file's stamps step back.
     BackwardStep,
-    /// All logs of the device are silent for the same time, in the middle of a run.
-    SharedSilence,
     /// The clock goes from Pacific time, which Windows PE runs on, to the device's zone.
     WindowsPe,
     /// Daylight saving ends: no change of the instant.
@@ -186,8 +184,8 @@ fn same(changes: &[Change], change: &Change, least: usize) -> Option<usize> {
         }
         (ChangeKnown::WindowsPe, _) | (_, ChangeKnown::WindowsPe) => false,
         (
-            ChangeKnown::BackwardStep | ChangeKnown::SharedSilence | ChangeKnown::DaylightSaving,
-            ChangeKnown::BackwardStep | ChangeKnown::SharedSilence | ChangeKnown::DaylightSaving,
+            ChangeKnown::BackwardStep | ChangeKnown::DaylightSaving,
+            ChangeKnown::BackwardStep | ChangeKnown::DaylightSaving,
         ) => change.after <= other.before && other.after <= change.before,
     };
     let rest = changes.get(least..)?;

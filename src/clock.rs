@@ -40,6 +40,11 @@ impl Clock {
         self.zone.map(Zone::name)
     }
 
+    /// Whether the zone is known.
+    pub fn has_zone(&self) -> bool {
+        self.zone.is_some()
+    }
+
     /// The instant of a local time. In the hour that daylight saving repeats it is the second
     /// one if `second`; in the hour that it leaves out, that of the clock before the change.
     pub fn instant(&self, logged: Stamp, second: bool) -> Stamp {

@@ -12,9 +12,9 @@ use sha2::{Digest, Sha256};
 use crate::axis;
 use crate::changes::ChangeKnown;
 use crate::clock::{self, Clock, Window};
-use crate::contract::{Blocker, ClockChange, Code, Evidence, Incident, Refused};
-use crate::clock::{Clock, Window};
-use crate::contract::{Blocker, Code, Evidence, Incident, LongWait, Refused, UnfinishedRun};
+use crate::contract::{
+    Blocker, ClockChange, Code, Evidence, Incident, LongWait, Refused, UnfinishedRun,
+};
 use crate::correlate::{self, Findings, Proof, minutes};
 use crate::course::Shown;
 use crate::discover::{Device, Skipped};
@@ -147,9 +147,8 @@ pub fn tell(device: &Device, request: &Request, progress: &dyn Fn(u64)) -> Story
     findings.incidents.retain(|incident| !incident.steps.is_empty());
     findings.near_misses.retain(|step| inside(*step));
     findings.other_failures.retain(|failure| inside(failure.step));
-    Story { logs, clock, clock_changes, timeline, findings }
     long_waits.retain(|wait| inside(wait.step));
-    Story { logs, clock, timeline, findings, endings, long_waits }
+    Story { logs, clock, clock_changes, timeline, findings, endings, long_waits }
 }
 
 /// Reads a device and keeps what a report needs.
@@ -310,7 +309,6 @@ fn clock_changes(story: &Story) -> Vec<ClockChange> {
     told.collect()
 }
 
-fn show_blocker(blocker: &Lifetime, clock: &Clock) -> Blocker {
 fn show_blocker(blocker: &Lifetime, step: &Step, clock: &Clock) -> Blocker {
     Blocker {
         program: blocker.program.name(),

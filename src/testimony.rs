@@ -224,6 +224,7 @@ mod tests {
         let source = |kind, seconds: &[i64]| {
             let entry = |second: &i64| Entry {
                 stamp: Some(Stamp(second * 1000)),
+                logged: None,
                 pid: None,
                 tid: None,
                 event: Event::Alive,

@@ -16,6 +16,10 @@ pub struct Score {
     pub expected: u64,
     /// Those that the report has.
     pub found: u64,
+    /// Found ones on devices with a zone.
+    pub zoned: u64,
+    /// Those of them whose time is right to a minute.
+    pub timed: u64,
     /// Incidents of the report that never happened.
     pub invented: u64,
     /// Found ones with the mechanism that happened.
@@ -43,6 +47,8 @@ impl AddAssign for Score {
         self.devices += other.devices;
         self.expected += other.expected;
         self.found += other.found;
+        self.zoned += other.zoned;
+        self.timed += other.timed;
         self.invented += other.invented;
         self.mechanism += other.mechanism;
         self.shown += other.shown;
@@ -60,6 +66,11 @@ impl Score {
     /// Of the report's incidents, the share that happened; 1 if it has none.
     pub fn precision(&self) -> f64 {
         share(self.found, self.found + self.invented)
+    }
+
+    /// Of the found ones on devices with a zone, those whose time is right to a minute.
+    pub fn times(&self) -> f64 {
+        share(self.timed, self.zoned)
     }
 
     /// Of the provable incidents, the share that the report has.
@@ -136,6 +147,9 @@ pub fn score(truth: &Value, report: &Value) -> (Score, Vec<String>) {
             continue;
         };
         score.found += 1;
+        let time = minutes_wrong(text(found, "at"), text(&incident["at"], "utc"));
+        score.zoned += u64::from(time.is_some());
+        score.timed += u64::from(time == Some(0));
         let told = Told::of(incident);
         let [mechanism, blocker, launched_by] = told.is_said_by(found);
         score.mechanism += u64::from(found["mechanism"] == incident["mechanism"]);
@@ -183,15 +197,15 @@ impl<'v> Reported<'v> {
         let mut all: BTreeMap<_, Vec<&Value>> = BTreeMap::new();
         for incident in list(report, "incidents") {
             let device = text(incident, "device").rsplit('/').next().unwrap_or_default();
-            let key = (device.to_owned(), task(incident), text(incident, "at").to_owned());
+            let key = (device.to_owned(), task(incident), text(incident, "at_logged").to_owned());
             all.entry(key).or_default().push(incident);
         }
         Reported(all)
     }
 
-    /// Times are in UTC where the device's zone is known, else as its logs print them.
+    /// By the time that the logs print: no clock is better known than by its own reading.
     fn take(&mut self, incident: &Value) -> Option<&'v Value> {
-        ["utc", "local"].into_iter().find_map(|clock| {
+        ["local"].into_iter().find_map(|clock| {
             let at = text(&incident["at"], clock).to_owned();
             let key = (text(incident, "device").to_owned(), task(incident), at);
             let same = self.0.get_mut(&key)?;
@@ -242,4 +256,10 @@ fn task(incident: &Value) -> String {
 fn shown(incident: &Value) -> String {
     let (device, at) = (text(incident, "device"), text(&incident["at"], "local"));
     format!("{device} task {} at {at} ({})", task(incident), text(incident, "mechanism"))
+}
+
+/// By how many whole minutes a time of a report is wrong; `None` where it has no zone.
+fn minutes_wrong(said: &str, utc: &str) -> Option<i64> {
+    let read = |text: &str| Some(chrono::DateTime::parse_from_rfc3339(text).ok()?.timestamp());
+    Some((read(said)? - read(utc)?).abs() / 60)
 }
