@@ -127,7 +127,8 @@ fn read_family(logs: &DeviceLogs, places: &[EntryRef], formats: &Formats, read: 
         } else if let Event::ActionBegins { name } = &entry.event
             && !name.is_empty()
         {
-            let installs_agent = formats.agent_install.is_match(name);
+            let installs: &regex::Regex = &formats.agent_install;
+            let installs_agent = installs.is_match(name);
             let (name, results) = (name.clone(), Vec::new());
             read.actions.push(Action { name, at: stamp, entry: *place, installs_agent, results });
         } else if let Event::ActionResult { outcome } = &entry.event {

@@ -40,13 +40,10 @@ pub fn summarize(
     for device in devices {
         for mut incident in device.incidents {
             let run = device.runs.binary_search_by_key(&incident.run, |run| run.number).ok();
-            let run = run.map(|at| &device.runs[at]);
-            if let Some((name, source)) = run.and_then(|run| run.template.clone()) {
-                incident.template = Some(name);
-                incident.template_source = source;
-            } else {
-                incident.template_source = TemplateSource::None;
-            }
+            let named = run.and_then(|at| device.runs[at].template.clone());
+            incident.template_source =
+                named.as_ref().map_or(TemplateSource::None, |(_, source)| *source);
+            incident.template = named.map(|(name, _)| name).or(incident.template);
             incidents.push(incident);
         }
         near_misses += device.near_misses;

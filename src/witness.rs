@@ -252,6 +252,7 @@ mod tests {
         let quote = Quote { line: 1, offset: 0, length: 0, text: "".into() };
         let entry = |event| Entry {
             stamp: None,
+            logged: None,
             pid: None,
             tid: None,
             event,

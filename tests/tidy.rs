@@ -82,11 +82,12 @@ const HOMES: [(&str, &[&str]); 31] = [
     ("memchr", &["src/block.rs"]),
     ("polars", &["src/rank.rs", "src/summary.rs"]),
     ("rayon", &["src/discover.rs", "src/main.rs"]),
-    ("regex", &["src/deployment.rs", "src/provision.rs"]),
+    ("regex", &["src/provision.rs"]),
     // Its derives stand on the values that reports print.
     (
         "serde",
         &[
+            "src/changes.rs",
             "src/contract.rs",
             "src/correlate.rs",
             "src/discover.rs",
