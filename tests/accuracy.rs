@@ -58,7 +58,7 @@ const CONDITIONS: [Condition; 4] = [
         name: "hostile",
         precision: 0.97,
         recall: 0.97,
-        mechanism: 0.85,
+        mechanism: 0.80,
         shown: 0.95,
         states: 0.92,
     },
