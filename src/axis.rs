@@ -314,3 +314,50 @@ fn nearest(stamps: &[Stamp], at: Stamp) -> i64 {
     let distances = stamps[around].iter().map(|stamp| (stamp.0 - at.0).abs());
     distances.min().unwrap_or(FAR).min(FAR)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::ingest::Quote;
+    use provtrace_parsers::engine::LineCounts;
+
+    fn log(kind: SourceKind, path: &str, seconds: &[i64]) -> SourceLog {
+        let entry = |second: &i64| Entry {
+            stamp: None,
+            logged: Some(Stamp((1_742_800_000 + second) * 1000)),
+            pid: None,
+            tid: None,
+            event: Event::Alive,
+            mark: None,
+            quote: Quote { line: 1, offset: 0, length: 0, text: "".into() },
+        };
+        SourceLog {
+            path: path.to_owned(),
+            member: None,
+            kind,
+            task: None,
+            entries: seconds.iter().map(entry).collect(),
+            counts: LineCounts::default(),
+            bytes: 0,
+        }
+    }
+
+    /// The agent's log steps back by an hour; the scan's log lies before that, and shows nothing.
+    #[test]
+    fn logs_without_a_step_of_their_own_follow_the_run() {
+        let agent = log(SourceKind::Provisioning, "a", &[9000, 9060, 9120, 5530, 5600, 5700]);
+        let scan = log(SourceKind::Vulscan, "b", &[9050, 9070, 9110]);
+        let mut logs = DeviceLogs { sources: vec![agent, scan], ..DeviceLogs::default() };
+        let formats = Formats::builtin().expect("formats");
+        let clock = Clock::of_device(&logs, &[]);
+        let changes = straighten(&mut logs, &formats, &clock);
+        let moved: Vec<i64> = changes.iter().map(|change| change.moved / 1000).collect();
+        assert_eq!(moved, [-3590]);
+        let times = |at: usize| -> Vec<i64> {
+            let entries = logs.sources[at].entries.iter();
+            entries.filter_map(|entry| Some(entry.stamp?.0 / 1000 - 1_742_800_000)).collect()
+        };
+        assert_eq!(times(0), [5410, 5470, 5530, 5530, 5600, 5700]);
+        assert_eq!(times(1), [5460, 5480, 5520]);
+    }
+}
