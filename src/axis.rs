@@ -140,18 +140,20 @@ impl Axis<'_> {
         }
         references.sort();
         // The agent's own logs first: they tell when the programs of the others were started.
-        for of_agent in [true, false] {
-            for (at, log) in logs.sources.iter().enumerate() {
-                if (log.kind == SourceKind::Provisioning) == of_agent {
-                    epochs[at] = self.place(log, &seen[at], &references);
-                }
+        let (agent, others): (Vec<usize>, Vec<usize>) = (0..logs.sources.len())
+            .partition(|at| logs.sources[*at].kind == SourceKind::Provisioning);
+        for at in &agent {
+            epochs[*at] = self.place(&logs.sources[*at], &seen[*at], &references);
+        }
+        for at in agent {
+            let log = &logs.sources[at];
+            for (entry, epoch) in log.entries.iter().zip(&epochs[at]) {
+                references.add(log, entry, Some(usize::from(*epoch)), formats);
             }
-            for (log, epochs) in logs.sources.iter().zip(&epochs).filter(|_| of_agent) {
-                for (entry, epoch) in log.entries.iter().zip(epochs) {
-                    references.add(log, entry, Some(usize::from(*epoch)), formats);
-                }
-            }
-            references.sort();
+        }
+        references.sort();
+        for at in others {
+            epochs[at] = self.place(&logs.sources[at], &seen[at], &references);
         }
         epochs
     }

@@ -74,7 +74,7 @@ pub fn is_wall_clock(kind: SourceKind) -> bool {
 }
 
 /// Whether `next` lies so far before `last` that the clock was set back.
-pub fn steps_back(last: Stamp, next: Stamp) -> bool {
+fn steps_back(last: Stamp, next: Stamp) -> bool {
     next.seconds_since(last) < -DISORDER
 }
 

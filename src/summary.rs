@@ -39,8 +39,7 @@ pub fn summarize(
     let rows = device_rows(&devices);
     for device in devices {
         for mut incident in device.incidents {
-            let run = device.runs.binary_search_by_key(&incident.run, |run| run.number).ok();
-            let named = run.and_then(|at| device.runs[at].template.clone());
+            let named = template(&device.runs, incident.run).cloned();
             incident.template_source =
                 named.as_ref().map_or(TemplateSource::None, |(_, source)| *source);
             incident.template = named.map(|(name, _)| name).or(incident.template);
@@ -96,7 +95,7 @@ fn long_waits(devices: &[DeviceReport]) -> Vec<LongWait> {
     let waits =
         devices.iter().flat_map(|device| device.long_waits.iter().map(move |wait| (device, wait)));
     let named = |(device, wait): (&DeviceReport, &LongWait)| LongWait {
-        template: template(device, wait.run),
+        template: template(&device.runs, wait.run).map(|(name, _)| name.clone()),
         ..wait.clone()
     };
     let mut waits: Vec<LongWait> = waits.map(named).collect();
@@ -110,7 +109,7 @@ fn unfinished_runs(devices: &[DeviceReport]) -> Vec<UnfinishedRun> {
     let runs =
         devices.iter().flat_map(|device| device.unfinished.iter().map(move |run| (device, run)));
     let named = |(device, run): (&DeviceReport, &UnfinishedRun)| UnfinishedRun {
-        template: template(device, run.run),
+        template: template(&device.runs, run.run).map(|(name, _)| name.clone()),
         ..run.clone()
     };
     let mut runs: Vec<UnfinishedRun> = runs.map(named).collect();
@@ -119,9 +118,9 @@ fn unfinished_runs(devices: &[DeviceReport]) -> Vec<UnfinishedRun> {
 }
 
 /// The template of a device's run, once all templates have their names.
-fn template(device: &DeviceReport, number: u32) -> Option<String> {
-    let run = device.runs.binary_search_by_key(&number, |run| run.number).ok()?;
-    device.runs[run].template.as_ref().map(|(name, _)| name.clone())
+fn template(runs: &[RunReport], number: u32) -> Option<&(String, TemplateSource)> {
+    let run = runs.binary_search_by_key(&number, |run| run.number).ok()?;
+    runs[run].template.as_ref()
 }
 
 fn runs_by_state(devices: &[DeviceReport]) -> RunsByState {

@@ -84,9 +84,7 @@ impl Score {
         let right = [self.mechanism, self.shown, self.blocker, self.launched_by];
         right.map(|right| share(right, self.found))
     }
-}
 
-impl Score {
     /// Of the last runs that are not left open, the share with the right state.
     pub fn states(&self) -> f64 {
         share(self.state_right, self.state_right + self.state_wrong)
@@ -205,16 +203,14 @@ impl<'v> Reported<'v> {
 
     /// By the time that the logs print: no clock is better known than by its own reading.
     fn take(&mut self, incident: &Value) -> Option<&'v Value> {
-        ["local"].into_iter().find_map(|clock| {
-            let at = text(&incident["at"], clock).to_owned();
-            let key = (text(incident, "device").to_owned(), task(incident), at);
-            let same = self.0.get_mut(&key)?;
-            let found = same.pop();
-            if same.is_empty() {
-                self.0.remove(&key);
-            }
-            found
-        })
+        let at = text(&incident["at"], "local").to_owned();
+        let key = (text(incident, "device").to_owned(), task(incident), at);
+        let same = self.0.get_mut(&key)?;
+        let found = same.pop();
+        if same.is_empty() {
+            self.0.remove(&key);
+        }
+        found
     }
 }
 
