@@ -96,7 +96,7 @@ impl Axis<'_> {
     fn moves(&self, change: usize) -> i64 {
         let Change { before, after, known } = self.changes[change];
         match known {
-            ChangeKnown::DaylightSaving => 0,
+            ChangeKnown::DaylightSaving | ChangeKnown::SharedSilence => 0,
             ChangeKnown::WindowsPe => {
                 self.clock.ahead_of_windows_pe(before).map_or(0, |leap| leap * 1000)
             }
@@ -116,7 +116,9 @@ impl Axis<'_> {
     fn outside(&self, epoch: usize, logged: Stamp) -> i64 {
         let weigh = |change: &Change, outside: i64| match change.known {
             ChangeKnown::DaylightSaving => outside.max(0).saturating_mul(UNLIKELY),
-            ChangeKnown::BackwardStep | ChangeKnown::WindowsPe => outside.max(0),
+            ChangeKnown::BackwardStep | ChangeKnown::WindowsPe | ChangeKnown::SharedSilence => {
+                outside.max(0)
+            }
         };
         let begin = epoch.checked_sub(1).map(|before| &self.changes[before]);
         let early = begin.map_or(0, |change| weigh(change, change.after.0 - logged.0));

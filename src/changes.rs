@@ -36,6 +36,9 @@ pub enum ChangeKnown {
     WindowsPe,
     /// Daylight saving ends: no change of the instant.
     DaylightSaving,
+    /// Several files fall silent together and go on in the same run, and nothing explains it: the
+    /// clock was put forward.
+    SharedSilence,
 }
 
 /// A change of the clock: time goes on, what the clock shows does not.
@@ -87,8 +90,9 @@ pub fn find(logs: &DeviceLogs, clock: &Clock) -> (Vec<Change>, Vec<Seen>) {
     let mut changes: Vec<Change> = Vec::new();
     let mut found: Vec<(usize, Vec<(usize, Change)>)> = Vec::new();
     let mut seen = vec![Seen::default(); logs.sources.len()];
+    let starts = starts_of_product(logs);
     for at in order {
-        let own = of_file(&logs.sources[at], clock);
+        let own = of_file(&logs.sources[at], clock, &starts);
         if own.len() > MOST_STEPS {
             seen[at].unordered = true;
             continue;
@@ -121,36 +125,48 @@ pub fn find(logs: &DeviceLogs, clock: &Clock) -> (Vec<Change>, Vec<Seen>) {
     (changes, seen)
 }
 
+/// When the agent's programs were started, as the provisioning agent logged it, in order.
+fn starts_of_product(logs: &DeviceLogs) -> Vec<Stamp> {
+    let is_start = |event: &Event| matches!(event, Event::ProcessCreated { program, .. } if Program::of_path(program).is_some());
+    let agent = logs.sources.iter().filter(|log| log.kind == SourceKind::Provisioning);
+    let starts = agent.flat_map(|log| &log.entries).filter(|entry| is_start(&entry.event));
+    let mut starts: Vec<Stamp> = starts.filter_map(|entry| entry.logged).collect();
+    starts.sort_unstable();
+    starts
+}
+
 /// The changes that one file shows, each with the first record after it.
-fn of_file(log: &SourceLog, clock: &Clock) -> Vec<(usize, Change)> {
+fn of_file(log: &SourceLog, clock: &Clock, starts: &[Stamp]) -> Vec<(usize, Change)> {
     let mut changes = Vec::new();
     if !is_wall_clock(log.kind) {
         return changes;
     }
     let stamped =
-        log.entries.iter().enumerate().filter_map(|(at, entry)| Some((at, entry, entry.logged?)));
+        log.entries.iter().enumerate().filter_map(|(at, entry)| Some((at, entry.logged?)));
     let mut last: Option<Stamp> = None;
-    // Whether one of the agent's programs was started since the last long silence.
-    let mut agent = false;
-    for (at, entry, stamp) in stamped {
+    for (at, stamp) in stamped {
         let before = last.replace(stamp).unwrap_or(stamp);
         let gap = stamp.seconds_since(before);
-        let mut add = |known| changes.push((at, Change { before, after: stamp, known }));
-        if steps_back(before, stamp) {
-            add(ChangeKnown::BackwardStep);
+        let known = if steps_back(before, stamp) {
+            ChangeKnown::BackwardStep
         } else if log.kind == SourceKind::Provisioning
-            && !agent
             && gap > 0
             && leaves_windows_pe(clock, before, gap)
+            && !is_installed(starts, before)
         {
-            add(ChangeKnown::WindowsPe);
-        }
-        if let Event::ProcessCreated { program, .. } = &entry.event {
-            agent |= Program::of_path(program).is_some();
-        }
-        agent &= gap < REST;
+            ChangeKnown::WindowsPe
+        } else {
+            continue;
+        };
+        changes.push((at, Change { before, after: stamp, known }));
     }
     changes
+}
+
+/// Whether one of the agent's programs was started shortly before: Windows PE has none.
+fn is_installed(starts: &[Stamp], before: Stamp) -> bool {
+    let after = starts.partition_point(|start| *start <= before);
+    starts[..after].last().is_some_and(|start| before.seconds_since(*start) < REST)
 }
 
 /// Whether a silence is as long as the way from Pacific time to the device's zone, and a
@@ -182,7 +198,8 @@ fn same(changes: &[Change], change: &Change, least: usize) -> Option<usize> {
         (ChangeKnown::WindowsPe, ChangeKnown::WindowsPe) => {
             change.before < other.after && other.before < change.after
         }
-        (ChangeKnown::WindowsPe, _) | (_, ChangeKnown::WindowsPe) => false,
+        (ChangeKnown::WindowsPe | ChangeKnown::SharedSilence, _)
+        | (_, ChangeKnown::WindowsPe | ChangeKnown::SharedSilence) => false,
         (
             ChangeKnown::BackwardStep | ChangeKnown::DaylightSaving,
             ChangeKnown::BackwardStep | ChangeKnown::DaylightSaving,

@@ -20,6 +20,7 @@ use crate::course::Shown;
 use crate::discover::{Device, Skipped};
 use crate::ending::{self, Ending, RunState};
 use crate::ingest::{DeviceLogs, read_device};
+use crate::leap;
 use crate::lifetime::Lifetime;
 use crate::run::{Step, TemplateSource};
 use crate::tasks::Tasks;
@@ -133,7 +134,8 @@ pub struct Story {
 pub fn tell(device: &Device, request: &Request, progress: &dyn Fn(u64)) -> Story {
     let mut logs = read_device(device, &request.formats, progress);
     let clock = Clock::of_device(&logs, &request.zones);
-    let clock_changes = axis::straighten(&mut logs, &request.formats, &clock);
+    let mut clock_changes = axis::straighten(&mut logs, &request.formats, &clock);
+    leap::close(&mut logs, &mut clock_changes);
     settle(&mut logs, &clock);
     let timeline = timeline::build(&logs, &request.formats, &request.tasks);
     let mut findings = correlate::correlate(&timeline, &logs, &request.formats.codes);

@@ -21,6 +21,7 @@ mod holder;
 mod home;
 mod ingest;
 mod layout;
+mod leap;
 mod lifetime;
 mod output;
 mod paths;

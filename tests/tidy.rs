@@ -19,7 +19,7 @@ const LONGEST_FILE: usize = 400;
 const FLAT_TABLES: [(&str, &str); 0] = [];
 
 /// The modules of the binary in the order in which data flows: each uses only those before it.
-const FLOW: [&str; 45] = [
+const FLOW: [&str; 46] = [
     "paths",
     "place",
     "archive",
@@ -44,6 +44,7 @@ const FLOW: [&str; 45] = [
     "changes",
     "axis",
     "sequence",
+    "leap",
     "trace",
     "provision",
     "run",

@@ -4,6 +4,8 @@ use std::io::{self, Write};
 
 use provtrace_parsers::stamp::Stamp;
 
+use crate::changes::ChangeKnown;
+use crate::clock::date_and_time;
 use crate::correlate::minutes;
 use crate::device::Story;
 use crate::lifetime::{LaunchedBy, Lifetime, Program};
@@ -64,6 +66,10 @@ impl Axis {
         let span = (self.to.0 - self.from.0).max(1);
         let into = (at.0 - self.from.0).clamp(0, span);
         usize::try_from(into * (self.columns as i64 - 1) / span).unwrap_or(0)
+    }
+
+    fn holds(&self, at: Stamp) -> bool {
+        (self.from..=self.to).contains(&at)
     }
 
     fn shows(&self, lifetime: &Lifetime) -> bool {
@@ -143,6 +149,7 @@ fn row(out: &mut dyn Write, label: &str, lane: &[char]) -> io::Result<()> {
 /// The same in words, with how each end is known.
 fn list(story: &Story, axis: &Axis, out: &mut dyn Write) -> io::Result<()> {
     let clock = &story.clock;
+    clock_changes(story, axis, out)?;
     for lifetime in story.timeline.lifetimes.iter().filter(|own| axis.shows(own)) {
         let pid = lifetime.pid.map(|pid| format!(" pid {pid}")).unwrap_or_default();
         let task = lifetime
@@ -180,4 +187,20 @@ fn list(story: &Story, axis: &Axis, out: &mut dyn Write) -> io::Result<()> {
         )?;
     }
     writeln!(out)
+}
+
+/// What happened to the clock in the time that the picture shows.
+fn clock_changes(story: &Story, axis: &Axis, out: &mut dyn Write) -> io::Result<()> {
+    for change in story.clock_changes.iter().filter(|change| axis.holds(change.at)) {
+        let (before, after) = (date_and_time(change.before), date_and_time(change.after));
+        let at = story.clock.show_time(change.at);
+        let what = match change.known {
+            ChangeKnown::DaylightSaving => "daylight saving ends",
+            ChangeKnown::BackwardStep | ChangeKnown::WindowsPe | ChangeKnown::SharedSilence => {
+                "clock set; what was logged before is put on the clock after it"
+            }
+        };
+        writeln!(out, "  {at} {what} (logged: {before}, then {after})")?;
+    }
+    Ok(())
 }

@@ -292,6 +292,7 @@ fn understanding(report: &Report, style: Style, out: &mut dyn Write) -> io::Resu
         )?;
     }
     zones(coverage, out)?;
+    clocks(report, out)?;
     list(
         out,
         style,
@@ -317,6 +318,24 @@ fn zones(coverage: &Coverage, out: &mut dyn Write) -> io::Result<()> {
         format!("{without} of {}", count(coverage.devices, "device"))
     };
     writeln!(out, "Time zone not known for {who}: their times are local, without an offset.")
+}
+
+/// Whose times are not those of their logs.
+fn clocks(report: &Report, out: &mut dyn Write) -> io::Result<()> {
+    let mut devices: Vec<&str> =
+        report.clock_changes.iter().map(|change| change.device.as_str()).collect();
+    devices.dedup();
+    if devices.is_empty() {
+        return Ok(());
+    }
+    let some: Vec<String> = devices.iter().take(3).map(|name| harmless(name).to_string()).collect();
+    let more = if devices.len() > some.len() { ", …" } else { "" };
+    let (of, some) = (count(devices.len() as u64, "device"), some.join(", "));
+    writeln!(out, "Clock set while logs were written, on {of}: {some}{more}.")?;
+    writeln!(
+        out,
+        "  Times before that are put on the clock after it; at_logged in the JSON is the log's own."
+    )
 }
 
 fn percent_of(part: u64, whole: u64) -> String {
