@@ -61,7 +61,9 @@ pub fn straighten(logs: &mut DeviceLogs, formats: &Formats, clock: &Clock) -> Ve
         for (at, entry) in log.entries.iter_mut().enumerate() {
             let Some(logged) = entry.logged else { continue };
             let epoch = epochs.get(at).map_or(changes.len(), |epoch| usize::from(*epoch));
-            let moved = axis.moved(epoch, logged, &begins);
+            // Windows PE has none of the agent's programs: their lines are of an earlier life.
+            let earlier = axis.is_windows_pe(epoch) && log.kind != SourceKind::Provisioning;
+            let moved = if earlier { 0 } else { axis.moved(epoch, logged, &begins) };
             entry.stamp = Some(Stamp(axis.instant(epoch, logged).0 + moved));
         }
     }
@@ -104,6 +106,11 @@ impl Axis<'_> {
                 self.instant(change + 1, after).0 - self.instant(change, before).0
             }
         }
+    }
+
+    /// Whether an epoch ends with the way out of Windows PE.
+    fn is_windows_pe(&self, epoch: usize) -> bool {
+        self.changes.get(epoch).is_some_and(|change| change.known == ChangeKnown::WindowsPe)
     }
 
     /// How far a change set the clock back, in milliseconds of what it showed.
