@@ -203,8 +203,9 @@ impl Axis<'_> {
         for (entry, (first, last)) in log.entries.iter().zip(self.ranges(log, seen)) {
             let pause =
                 entry.logged.zip(last_stamp).map(|(at, last): (Stamp, Stamp)| at.0 - last.0);
-            let works = log.kind == SourceKind::Provisioning || pause <= Some(AT_WORK);
-            let silence = if works && pause.is_some_and(|pause| pause >= 0) { UNLIKELY } else { 0 };
+            let most = if log.kind == SourceKind::Provisioning { REST * 1000 } else { AT_WORK };
+            let works = pause.is_some_and(|pause| (0..=most).contains(&pause));
+            let silence = if works { UNLIKELY } else { 0 };
             last_stamp = entry.logged.or(last_stamp);
             let mut best = (i64::MAX, 0);
             for (epoch, cost) in costs.iter_mut().enumerate() {
