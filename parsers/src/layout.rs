@@ -1,33 +1,11 @@
-//! Layouts of line prefixes: data (`formats/stamps.toml`), whose fields nom reads.
+//! Layouts of line prefixes: data (`formats/stamps.toml` and overlays).
 
-use chrono::{NaiveDate, NaiveTime};
-use nom::branch::alt;
-use nom::bytes::complete::{tag, tag_no_case, take_while, take_while_m_n, take_while1};
-use nom::character::complete::char as character;
-use nom::combinator::{map_opt, opt};
-use nom::sequence::preceded;
-use nom::{IResult, Parser};
 use serde::Deserialize;
 
 use crate::event::Mark;
+use crate::fields::{Draft, Field, Words};
 use crate::format::{FormatError, locate};
-use crate::stamp::{DateOrder, Envelope, Stamp, StampReader};
-
-/// One field of a layout.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Field {
-    Weekday,
-    Day,
-    Month,
-    Year,
-    Date,
-    Time,
-    Pid,
-    Tid,
-    Word,
-    Blank,
-    Byte(u8),
-}
+use crate::stamp::{DateOrder, Envelope, StampReader};
 
 /// A compiled layout.
 #[derive(Debug, Clone)]
@@ -36,7 +14,25 @@ pub struct Layout {
     pub name: String,
     /// How well it is known.
     pub mark: Mark,
+    /// How it was written.
+    pub written: String,
     fields: Vec<Field>,
+    words: Words,
+    /// How many fields there are up to the last one that the stamp is made of.
+    stamp_fields: usize,
+}
+
+/// `[[stamp]]`.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct StampToml {
+    name: toml::Spanned<String>,
+    layout: toml::Spanned<String>,
+    months: Option<toml::Spanned<Vec<String>>>,
+    halves: Option<toml::Spanned<Vec<String>>>,
+    specimen: toml::Spanned<String>,
+    reads: toml::Spanned<String>,
+    mark: Mark,
 }
 
 #[derive(Deserialize)]
@@ -48,16 +44,6 @@ struct StampsToml {
     stamp: Vec<StampToml>,
 }
 
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct StampToml {
-    name: String,
-    layout: toml::Spanned<String>,
-    specimen: toml::Spanned<String>,
-    reads: String,
-    mark: Mark,
-}
-
 /// Reads a file of layouts; `path` is for errors only.
 ///
 /// # Errors
@@ -65,38 +51,75 @@ struct StampToml {
 pub fn read_layouts(path: &str, text: &str) -> Result<Vec<Layout>, FormatError> {
     let toml: StampsToml =
         toml::from_str(text).map_err(|error| FormatError::from_toml(path, text, &error))?;
-    let mut layouts = Vec::new();
-    for stamp in toml.stamp {
-        let layout = Layout::compile(stamp.name, stamp.layout.get_ref(), stamp.mark)
-            .map_err(|why| locate(path, text, stamp.layout.span()).error(why))?;
-        let mut reader = StampReader::new(vec![layout.clone()], DateOrder::MonthFirst);
-        let read = reader.read(stamp.specimen.get_ref().as_bytes());
-        let wanted = stamp.reads.parse::<chrono::NaiveDateTime>().ok();
-        let same = wanted.is_some()
-            && read.map(|e| e.stamp.0) == wanted.map(|w| w.and_utc().timestamp_millis());
-        if !same {
-            let at = locate(path, text, stamp.specimen.span());
-            return Err(at.error("the layout doesn't read this specimen as `reads` says"));
+    toml.stamp.into_iter().map(|stamp| stamp.compile(path, text)).collect()
+}
+
+impl StampToml {
+    /// Compiles and checks one layout.
+    pub(crate) fn compile(self, path: &str, text: &str) -> Result<Layout, FormatError> {
+        let place = |span| locate(path, text, span);
+        if self.name.get_ref() == "none" {
+            let what = "no stamp can be named none: that stands for lines without one";
+            return Err(place(self.name.span()).error(what));
         }
-        layouts.push(layout);
+        let words = Words {
+            months: self.words(path, text, self.months.as_ref(), 12, 1)?,
+            halves: self.words(path, text, self.halves.as_ref(), 2, 0)?,
+        };
+        let at = place(self.layout.span());
+        let name = self.name.into_inner();
+        let layout = Layout::compile(name, self.layout.get_ref(), words, self.mark)
+            .map_err(|why| at.error(why))?;
+        let Ok(wanted) = self.reads.get_ref().parse::<chrono::NaiveDateTime>() else {
+            let what = "`reads` is the specimen's time as 2025-03-24T12:20:19";
+            return Err(place(self.reads.span()).error(what));
+        };
+        let mut reader = StampReader::new(vec![layout.clone()], DateOrder::MonthFirst);
+        let read = reader.read(self.specimen.get_ref().as_bytes());
+        match read.map(|envelope| envelope.stamp.0) {
+            Some(millis) if millis == wanted.and_utc().timestamp_millis() => Ok(layout),
+            Some(_) => {
+                let what = "the layout reads another time off this specimen than `reads` says; \
+                            check the order of its fields";
+                Err(place(self.specimen.span()).error(what))
+            }
+            None => {
+                let what = "the layout doesn't read this specimen; write one whole line of a \
+                            log, and a layout that fits its beginning";
+                Err(place(self.specimen.span()).error(what))
+            }
+        }
     }
-    Ok(layouts)
+
+    fn words(
+        &self,
+        path: &str,
+        text: &str,
+        words: Option<&toml::Spanned<Vec<String>>>,
+        count: usize,
+        from: u32,
+    ) -> Result<Vec<(Vec<u8>, u32)>, FormatError> {
+        let Some(words) = words else { return Ok(Vec::new()) };
+        let all = words.get_ref();
+        if all.len() != count || all.iter().any(|word| word.trim().is_empty()) {
+            let what = format!("this list needs {count} words, none of them empty");
+            return Err(locate(path, text, words.span()).error(what));
+        }
+        Ok(Words::spell(all, from))
+    }
 }
 
 impl Layout {
     /// Compiles a layout such as `{year}-{month}-{day} {time} `.
-    ///
-    /// # Errors
-    /// Says which field isn't known, or that date or time is missing.
-    pub fn compile(name: String, layout: &str, mark: Mark) -> Result<Layout, String> {
+    fn compile(name: String, layout: &str, words: Words, mark: Mark) -> Result<Layout, String> {
         let mut fields = Vec::new();
         let mut rest = layout;
         while let Some(first) = rest.chars().next() {
             if let Some(inside) = rest.strip_prefix('{') {
                 let (field, after) = inside
                     .split_once('}')
-                    .ok_or_else(|| "a field opens with { and isn't closed".to_owned())?;
-                fields.push(field_named(field)?);
+                    .ok_or_else(|| "a field opens with { and isn't closed; add }".to_owned())?;
+                fields.push(Field::named(field)?);
                 rest = after;
                 continue;
             }
@@ -110,10 +133,25 @@ impl Layout {
         }
         let has = |field| fields.contains(&field);
         let dated = has(Field::Date) || (has(Field::Day) && has(Field::Month) && has(Field::Year));
-        if !dated || !has(Field::Time) {
-            return Err("a layout needs {time} and {date}, or {day} {month} {year}".to_owned());
+        let timed =
+            has(Field::Time) || (has(Field::Hour) && has(Field::Minute) && has(Field::Second));
+        if !dated || !timed {
+            let what = "a layout needs {time}, or {hour} {minute} {second}, and {date}, or {day} \
+                        {month} {year}";
+            return Err(what.to_owned());
         }
-        Ok(Layout { name, mark, fields })
+        let last = fields.iter().rposition(|field| field.is_time());
+        let stamp_fields = last.map_or(fields.len(), |last| last + 1);
+        Ok(Layout { name, mark, written: layout.to_owned(), fields, words, stamp_fields })
+    }
+
+    /// Whether a digit stands in the first bytes of every line that it reads.
+    pub(crate) fn begins_early(&self) -> bool {
+        let first = self.fields.iter().position(|field| field.is_time() && *field != Field::Half);
+        first.is_some_and(|first| {
+            let before = &self.fields[..first];
+            before.len() <= 4 && !before.contains(&Field::Word) && self.words.months.is_empty()
+        })
     }
 
     /// Reads a prefix; gives where the stamp ends, too.
@@ -121,9 +159,9 @@ impl Layout {
         let mut read = Draft::default();
         let mut rest = line;
         let mut stamp_end = 0;
-        for field in &self.fields {
-            rest = read.field(*field, rest, order)?;
-            if *field == Field::Time {
+        for (at, field) in self.fields.iter().enumerate() {
+            rest = read.field(*field, rest, order, &self.words)?;
+            if at + 1 == self.stamp_fields {
                 stamp_end = line.len() - rest.len();
             }
         }
@@ -136,191 +174,22 @@ impl Layout {
         Some((envelope, stamp_end))
     }
 
-    /// Reads what follows the time, when the time is known from the line before.
+    /// Reads what follows the stamp, when the stamp is known from the line before. Fields in
+    /// front of the stamp's end are those of that line, byte for byte.
     pub(crate) fn read_after_time(
         &self,
         line: &[u8],
         stamp_end: usize,
-        stamp: Stamp,
+        before: &Envelope,
     ) -> Option<Envelope> {
         let mut read = Draft::default();
+        (read.pid, read.tid) = (before.pid, before.tid);
         let mut rest = &line[stamp_end..];
-        let after_time = self.fields.iter().skip_while(|f| **f != Field::Time).skip(1);
-        for field in after_time {
-            rest = read.field(*field, rest, DateOrder::MonthFirst)?;
+        for field in &self.fields[self.stamp_fields..] {
+            rest = read.field(*field, rest, DateOrder::MonthFirst, &self.words)?;
         }
-        Some(Envelope { stamp, pid: read.pid, tid: read.tid, message_at: line.len() - rest.len() })
+        let message_at = line.len() - rest.len();
+        Some(Envelope { stamp: before.stamp, pid: read.pid, tid: read.tid, message_at })
     }
 }
 
-fn field_named(name: &str) -> Result<Field, String> {
-    Ok(match name {
-        "weekday" => Field::Weekday,
-        "day" => Field::Day,
-        "month" => Field::Month,
-        "year" => Field::Year,
-        "date" => Field::Date,
-        "time" => Field::Time,
-        "pid" => Field::Pid,
-        "tid" => Field::Tid,
-        "level" | "program" => Field::Word,
-        other => {
-            return Err(format!(
-                "unknown field {{{other}}}; there are weekday, day, month, year, date, time, pid, tid, level, program"
-            ));
-        }
-    })
-}
-
-/// The fields read so far.
-#[derive(Default)]
-struct Draft {
-    day: Option<u32>,
-    month: Option<u32>,
-    year: Option<i32>,
-    time: Option<NaiveTime>,
-    pid: Option<u32>,
-    tid: Option<u32>,
-}
-
-impl Draft {
-    /// Reads one field off `text`; gives what follows, or `None` if it isn't there.
-    fn field<'a>(&mut self, field: Field, text: &'a [u8], order: DateOrder) -> Option<&'a [u8]> {
-        let rest = match field {
-            Field::Weekday => {
-                take_while_m_n::<_, _, nom::error::Error<_>>(2, 9, |b: u8| b.is_ascii_alphabetic())
-                    .parse(text)
-                    .ok()?
-                    .0
-            }
-            Field::Day => set(&mut self.day, number(text, 1, 2))?,
-            Field::Month => {
-                set(&mut self.month, alt((month_name, |t| number(t, 1, 2))).parse(text))?
-            }
-            Field::Year => {
-                let (rest, year) = number(text, 4, 4).ok()?;
-                self.year = i32::try_from(year).ok();
-                rest
-            }
-            Field::Date => self.slash_date(text, order)?,
-            Field::Time => set(&mut self.time, time(text))?,
-            Field::Pid => set(&mut self.pid, number(text, 1, 10))?,
-            Field::Tid => set(&mut self.tid, number(text, 1, 10))?,
-            Field::Word => {
-                take_while1::<_, _, nom::error::Error<_>>(|b: u8| {
-                    b.is_ascii_alphanumeric() || b == b'.' || b == b'_'
-                })
-                .parse(text)
-                .ok()?
-                .0
-            }
-            Field::Blank => blanks(text)?,
-            Field::Byte(byte) => text.strip_prefix(&[byte])?,
-        };
-        Some(rest)
-    }
-
-    fn slash_date<'a>(&mut self, text: &'a [u8], order: DateOrder) -> Option<&'a [u8]> {
-        let (rest, (first, second, year)) = slash_fields(text).ok()?;
-        // The printed order wins over the file's where only one of them is a date.
-        let (month, day) = match order {
-            _ if first > 12 => (second, first),
-            _ if second > 12 => (first, second),
-            DateOrder::MonthFirst => (first, second),
-            DateOrder::DayFirst => (second, first),
-        };
-        self.month = Some(month);
-        self.day = Some(day);
-        self.year = i32::try_from(year).ok();
-        Some(rest)
-    }
-
-    fn stamp(&self) -> Option<Stamp> {
-        let date = NaiveDate::from_ymd_opt(self.year?, self.month?, self.day?)?;
-        Some(Stamp(date.and_time(self.time?).and_utc().timestamp_millis()))
-    }
-}
-
-fn set<'a, T>(slot: &mut Option<T>, read: IResult<&'a [u8], T>) -> Option<&'a [u8]> {
-    let (rest, value) = read.ok()?;
-    *slot = Some(value);
-    Some(rest)
-}
-
-fn number(text: &[u8], least: usize, most: usize) -> IResult<&[u8], u32> {
-    map_opt(take_while_m_n(least, most, |b: u8| b.is_ascii_digit()), |digits: &[u8]| {
-        digits
-            .iter()
-            .try_fold(0u32, |sum, digit| sum.checked_mul(10)?.checked_add(u32::from(digit - b'0')))
-    })
-    .parse(text)
-}
-
-fn month_name(text: &[u8]) -> IResult<&[u8], u32> {
-    const MONTHS: [&[u8; 3]; 12] = [
-        b"jan", b"feb", b"mar", b"apr", b"may", b"jun", b"jul", b"aug", b"sep", b"oct", b"nov",
-        b"dec",
-    ];
-    map_opt(take_while_m_n(3, 9, |b: u8| b.is_ascii_alphabetic()), |name: &[u8]| {
-        let start = name[..3].to_ascii_lowercase();
-        let at = MONTHS.iter().position(|month| month[..] == start[..])?;
-        u32::try_from(at + 1).ok()
-    })
-    .parse(text)
-}
-
-/// The three numbers of a slash date.
-pub(crate) fn slash_fields(text: &[u8]) -> IResult<&[u8], (u32, u32, u32)> {
-    let (rest, first) = number(text, 1, 2)?;
-    let (rest, second) = preceded(character('/'), |t| number(t, 1, 2)).parse(rest)?;
-    let (rest, year) = preceded(character('/'), |t| number(t, 4, 4)).parse(rest)?;
-    Ok((rest, (first, second, year)))
-}
-
-/// `hh:mm:ss`, then optionally `.mmm` or `,mmm`, then optionally AM or PM.
-fn time(text: &[u8]) -> IResult<&[u8], NaiveTime> {
-    let (rest, hour) = number(text, 1, 2)?;
-    let (rest, minute) = preceded(character(':'), |t| number(t, 2, 2)).parse(rest)?;
-    let (rest, second) = preceded(character(':'), |t| number(t, 2, 2)).parse(rest)?;
-    let fraction = preceded(
-        alt((character('.'), character(','))),
-        take_while_m_n(1, 7, |b: u8| b.is_ascii_digit()),
-    );
-    let (rest, fraction) = opt(fraction).parse(rest)?;
-    let half = preceded(take_while(is_blank_byte), alt((tag_no_case("AM"), tag_no_case("PM"))));
-    let (rest, half) = opt(half).parse(rest)?;
-    let hour = match half.map(|h: &[u8]| h[0].to_ascii_lowercase()) {
-        Some(b'a') if hour == 12 => 0,
-        Some(b'p') if hour < 12 => hour + 12,
-        Some(_) | None => hour,
-    };
-    let millis = fraction.map_or(0, |digits: &[u8]| {
-        let three = digits.iter().chain(b"00").take(3);
-        three.fold(0, |sum, digit| sum * 10 + u32::from(digit - b'0'))
-    });
-    let time = NaiveTime::from_hms_milli_opt(hour, minute, second, millis);
-    time.map(|time| (rest, time))
-        .ok_or_else(|| nom::Err::Error(nom::error::Error::new(text, nom::error::ErrorKind::Verify)))
-}
-
-/// Space, tab, no-break space in a code page.
-pub(crate) fn is_blank_byte(byte: u8) -> bool {
-    byte == b' ' || byte == b'\t' || byte == 0xA0
-}
-
-/// One or more blanks: space, tab, no-break space (one byte or two), or one `T` before a digit.
-fn blanks(text: &[u8]) -> Option<&[u8]> {
-    if let [b'T', digit, ..] = text
-        && digit.is_ascii_digit()
-    {
-        return Some(&text[1..]);
-    }
-    let nbsp = tag::<_, _, nom::error::Error<&[u8]>>(&b"\xC2\xA0"[..]);
-    let blank = take_while1(is_blank_byte);
-    let mut rest = text;
-    let mut any = alt((blank, nbsp));
-    while let Ok((after, _)) = any.parse(rest) {
-        rest = after;
-    }
-    (rest.len() < text.len()).then_some(rest)
-}

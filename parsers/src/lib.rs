@@ -12,6 +12,7 @@ pub mod code;
 pub mod engine;
 pub mod event;
 pub mod event_log;
+mod fields;
 pub mod format;
 mod joining;
 pub mod layout;

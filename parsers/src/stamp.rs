@@ -2,7 +2,8 @@
 //!
 //! A stamp is the device's wall clock without a zone: the parser knows no other.
 
-use crate::layout::{Layout, is_blank_byte, slash_fields};
+use crate::fields::{is_blank_byte, slash_fields};
+use crate::layout::Layout;
 
 /// Local wall-clock time in milliseconds since 1970-01-01T00:00:00 of that same clock.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -44,8 +45,10 @@ pub struct StampReader {
     layouts: Vec<Layout>,
     order: DateOrder,
     last: usize,
-    cached: Option<(Stamp, usize)>,
+    cached: Option<(Envelope, usize)>,
     cache: [u8; 48],
+    /// In so many bytes of a line with a stamp there is a digit.
+    reach: usize,
     /// Stamps that were parsed, not taken from the line before: a work counter.
     pub parsed: u64,
 }
@@ -53,21 +56,23 @@ pub struct StampReader {
 impl StampReader {
     /// A reader that knows `layouts` and reads ambiguous dates in `order`.
     pub fn new(layouts: Vec<Layout>, order: DateOrder) -> StampReader {
-        StampReader { layouts, order, last: 0, cached: None, cache: [0; 48], parsed: 0 }
+        let reach = if layouts.iter().all(Layout::begins_early) { 32 } else { 96 };
+        StampReader { layouts, order, last: 0, cached: None, cache: [0; 48], reach, parsed: 0 }
     }
 
     /// The envelope of `line`, or `None` for a line without a stamp.
     pub fn read(&mut self, line: &[u8]) -> Option<Envelope> {
         // Every layout has a time, and no line without a digit in front has one.
-        let has_digit = line.iter().take(16).any(u8::is_ascii_digit);
+        let has_digit = line.iter().take(self.reach).any(u8::is_ascii_digit);
         if !has_digit {
             return None;
         }
-        if let Some((stamp, end)) = self.cached
+        if let Some((before, end)) = &self.cached
+            && let end = *end
             && line.len() > end
             && line[..end] == self.cache[..end]
             && ends_time(&line[end..])
-            && let Some(envelope) = self.layouts[self.last].read_after_time(line, end, stamp)
+            && let Some(envelope) = self.layouts[self.last].read_after_time(line, end, before)
             && !self.is_richer(line)
         {
             return Some(envelope);
@@ -77,7 +82,7 @@ impl StampReader {
         for at in 0..self.layouts.len() {
             if let Some((envelope, end)) = self.layouts[at].read(line, self.order) {
                 self.last = at;
-                self.remember(line, envelope.stamp, end);
+                self.remember(line, envelope, end);
                 return Some(envelope);
             }
         }
@@ -89,11 +94,11 @@ impl StampReader {
         self.layouts[..self.last].iter().any(|layout| layout.read(line, self.order).is_some())
     }
 
-    fn remember(&mut self, line: &[u8], stamp: Stamp, end: usize) {
+    fn remember(&mut self, line: &[u8], envelope: Envelope, end: usize) {
         self.cached = None;
         if end <= self.cache.len() && ends_time(&line[end..]) {
             self.cache[..end].copy_from_slice(&line[..end]);
-            self.cached = Some((stamp, end));
+            self.cached = Some((envelope, end));
         }
     }
 }
