@@ -1,6 +1,6 @@
 //! Exit codes: one 32-bit value, five ways to write it.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde::Deserialize;
 
@@ -124,7 +124,7 @@ struct CodesToml {
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
-struct CodeToml {
+pub(crate) struct CodeToml {
     value: toml::Spanned<String>,
     #[serde(default)]
     low_word: bool,
@@ -137,7 +137,7 @@ struct CodeToml {
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
-struct ComponentToml {
+pub(crate) struct ComponentToml {
     value: toml::Spanned<String>,
     name: String,
     #[serde(rename = "mark")]
@@ -154,11 +154,27 @@ impl CodeTable {
             toml::from_str(text).map_err(|error| FormatError::from_toml(path, text, &error))?;
         let mut table =
             CodeTable { full: BTreeMap::new(), low: BTreeMap::new(), components: BTreeMap::new() };
-        for code in toml.code {
+        table.extend(path, text, toml.code, toml.component)?;
+        Ok(table)
+    }
+
+    /// Adds codes and components; those that are there already are replaced.
+    pub(crate) fn extend(
+        &mut self,
+        path: &str,
+        text: &str,
+        codes: Vec<CodeToml>,
+        components: Vec<ComponentToml>,
+    ) -> Result<(), FormatError> {
+        let mut seen = BTreeSet::new();
+        for code in codes {
             let at = locate(path, text, code.value.span());
             let value = any(code.value.get_ref()).ok_or_else(|| {
                 at.error("a code's value is 0x and eight hex digits, or a decimal number")
             })?;
+            if !seen.insert(value) {
+                return Err(at.error("this code stands twice; keep one"));
+            }
             let row = Row {
                 value,
                 class: code.class,
@@ -166,20 +182,19 @@ impl CodeTable {
                 mark: code.mark,
                 any_component: code.any_component,
             };
+            self.low.retain(|_, row| row.value != value);
             if code.low_word {
-                table.low.insert((value & 0xFFFF) as u16, row.clone());
+                self.low.insert((value & 0xFFFF) as u16, row.clone());
             }
-            if table.full.insert(value, row).is_some() {
-                return Err(at.error("this code stands twice; keep one"));
-            }
+            self.full.insert(value, row);
         }
-        for component in toml.component {
+        for component in components {
             let at = locate(path, text, component.value.span());
             let value = u16::from_str_radix(component.value.get_ref(), 16)
                 .map_err(|_| at.error("a component is three hex digits, such as DB5"))?;
-            table.components.insert(value, component.name);
+            self.components.insert(value, component.name);
         }
-        Ok(table)
+        Ok(())
     }
 
     /// Looks a code up: the full value first, then the low word where the table allows it.

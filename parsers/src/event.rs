@@ -16,6 +16,8 @@ pub enum Mark {
     Doc,
     /// Plausible wording, never confirmed.
     Assumed,
+    /// Proposed from the logs themselves by `formats learn`, and taken over by the user.
+    Learned,
 }
 
 impl Mark {
@@ -26,6 +28,7 @@ impl Mark {
             Mark::Field => "field",
             Mark::Doc => "doc",
             Mark::Assumed => "assumed",
+            Mark::Learned => "learned",
         }
     }
 }

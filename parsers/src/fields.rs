@@ -228,11 +228,7 @@ fn program(text: &[u8]) -> Option<&[u8]> {
 }
 
 /// One of some words, in any case.
-fn word<'a>(
-    slot: &mut Option<u32>,
-    text: &'a [u8],
-    words: &[(Vec<u8>, u32)],
-) -> Option<&'a [u8]> {
+fn word<'a>(slot: &mut Option<u32>, text: &'a [u8], words: &[(Vec<u8>, u32)]) -> Option<&'a [u8]> {
     let begins = |(word, _): &&(Vec<u8>, u32)| {
         text.get(..word.len()).is_some_and(|start| start.eq_ignore_ascii_case(word))
     };

@@ -10,9 +10,8 @@ use serde::Deserialize;
 use crate::code::CodeTable;
 use crate::event::Mark;
 use crate::event_log::EventLogRules;
-use crate::layout::{Layout, read_layouts};
+use crate::layout::Layout;
 use crate::rule::Rule;
-use crate::schema;
 use crate::text::CodePage;
 
 /// What kind of source a log is: whose traces its lines are.
@@ -87,6 +86,7 @@ impl fmt::Display for FormatError {
 impl std::error::Error for FormatError {}
 
 /// A place in a format file, to hang an error on.
+#[derive(Debug, Clone)]
 pub(crate) struct Place {
     path: String,
     line: usize,
@@ -99,6 +99,16 @@ pub(crate) fn locate(path: &str, text: &str, span: Range<usize>) -> Place {
 }
 
 impl Place {
+    /// Whether it is in a file that came with the program.
+    pub(crate) fn is_builtin(&self) -> bool {
+        is_builtin(&self.path)
+    }
+
+    /// The file.
+    pub(crate) fn path(&self) -> &str {
+        &self.path
+    }
+
     pub(crate) fn error(&self, what: impl Into<String>) -> FormatError {
         FormatError { path: self.path.clone(), line: self.line, what: what.into() }
     }
@@ -138,6 +148,8 @@ pub struct FilePattern {
     pub name: Regex,
     /// How well it is known.
     pub mark: Mark,
+    /// The file that it comes from.
+    pub origin: String,
 }
 
 /// What stands in a child's command line.
@@ -209,67 +221,28 @@ pub struct Formats {
     pub arguments: Arguments,
     /// Names of actions that install the agent.
     pub agent_install: Regex,
+    /// Failures that the user expects.
+    pub expected: Expected,
 }
 
-/// The files that are embedded: name and text.
-const BUILTIN: [(&str, &str); 10] = [
-    ("event-log.toml", include_str!("../formats/event-log.toml")),
-    ("localsch.toml", include_str!("../formats/localsch.toml")),
-    ("policy-status.toml", include_str!("../formats/policy-status.toml")),
-    ("policysync.toml", include_str!("../formats/policysync.toml")),
-    ("provisioning.toml", include_str!("../formats/provisioning.toml")),
-    ("registry.toml", include_str!("../formats/registry.toml")),
-    ("scheduler-tasks.toml", include_str!("../formats/scheduler-tasks.toml")),
-    ("sdclient.toml", include_str!("../formats/sdclient.toml")),
-    ("systeminfo.toml", include_str!("../formats/systeminfo.toml")),
-    ("vulscan.toml", include_str!("../formats/vulscan.toml")),
-];
+/// Failures that are expected: they are counted, and left out of lists and rankings.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Expected {
+    /// Names of steps; `*` stands for anything, case is ignored.
+    pub steps: Vec<String>,
+    /// Canonical values of exit codes.
+    pub codes: Vec<u32>,
+}
+
+/// Whether a file came with the program.
+pub fn is_builtin(origin: &str) -> bool {
+    origin.starts_with(BUILTIN)
+}
+
+/// What the names of the program's own files begin with in messages.
+pub(crate) const BUILTIN: &str = "built-in ";
 
 impl Formats {
-    /// The formats that come with the program.
-    ///
-    /// # Errors
-    /// None in a build whose tests passed; the type is that of user files.
-    pub fn builtin() -> Result<Formats, FormatError> {
-        let stamps = include_str!("../formats/stamps.toml");
-        let codes = include_str!("../formats/codes.toml");
-        Formats::load(("stamps.toml", stamps), ("codes.toml", codes), &BUILTIN)
-    }
-
-    /// Loads formats from texts; each pair is a file's name and its text.
-    ///
-    /// # Errors
-    /// The first file, line and reason that can't be right.
-    pub fn load(
-        stamps: (&str, &str),
-        codes: (&str, &str),
-        files: &[(&str, &str)],
-    ) -> Result<Formats, FormatError> {
-        let layouts = read_layouts(stamps.0, stamps.1)?;
-        let codes = CodeTable::read(codes.0, codes.1)?;
-        let mut formats = Vec::new();
-        let mut arguments = None;
-        let mut agent_install = None;
-        for (path, text) in files {
-            let loaded = schema::load(path, text, &layouts)?;
-            arguments = loaded.arguments.or(arguments);
-            agent_install = loaded.agent_install.or(agent_install);
-            formats.push(loaded.format);
-        }
-        formats.sort_by(|a, b| a.name.cmp(&b.name));
-        let missing = |section: &str| FormatError {
-            path: "formats".to_owned(),
-            line: 0,
-            what: format!("no format file has the section [{section}]; provisioning.toml should"),
-        };
-        Ok(Formats {
-            formats,
-            codes,
-            arguments: arguments.ok_or_else(|| missing("arguments"))?,
-            agent_install: agent_install.ok_or_else(|| missing("actions"))?,
-        })
-    }
-
     /// From here on, lines that are not UTF-8 are of this code page.
     pub fn read_with(&mut self, page: CodePage) {
         for format in &mut self.formats {
@@ -279,9 +252,13 @@ impl Formats {
 
     /// The format of a file by its name alone, with the task id that the name holds.
     pub fn by_file_name(&self, name: &str) -> Option<(usize, Option<String>)> {
-        self.formats.iter().enumerate().find_map(|(at, format)| {
-            let captures = format.files.iter().find_map(|file| file.name.captures(name))?;
-            Some((at, captures.name("task").map(|task| task.as_str().to_owned())))
+        // What a user says of a name goes before what came with the program.
+        [false, true].into_iter().find_map(|builtin| {
+            self.formats.iter().enumerate().find_map(|(at, format)| {
+                let own = format.files.iter().filter(|file| is_builtin(&file.origin) == builtin);
+                let captures = own.into_iter().find_map(|file| file.name.captures(name))?;
+                Some((at, captures.name("task").map(|task| task.as_str().to_owned())))
+            })
         })
     }
 }
@@ -293,7 +270,7 @@ mod tests {
     #[test]
     fn builtin_formats_load() {
         let formats = Formats::builtin().expect("the embedded formats are right");
-        assert_eq!(formats.formats.len(), BUILTIN.len());
+        assert_eq!(formats.formats.len(), 10);
         let name = |name| {
             let (at, task) = formats.by_file_name(name)?;
             Some((formats.formats[at].name.as_str(), task))
@@ -308,9 +285,14 @@ mod tests {
     fn an_unspecific_rule_is_refused_with_its_line() {
         let text =
             include_str!("../formats/vulscan.toml").replace("'^Last status:'", "'status|Starting'");
-        let layouts =
-            read_layouts("stamps.toml", include_str!("../formats/stamps.toml")).expect("embedded");
-        let loaded = schema::load("vulscan.toml", &text, &layouts).map(|_| ());
+        let stamps = include_str!("../formats/stamps.toml");
+        let codes = include_str!("../formats/codes.toml");
+        let loaded = Formats::load(
+            ("stamps.toml", stamps),
+            ("codes.toml", codes),
+            &[("vulscan.toml", &text)],
+        )
+        .map(|_| ());
         let error = loaded.expect_err("two rules match");
         assert!(error.to_string().starts_with("vulscan.toml:38: "), "{error}");
         assert!(error.what.contains("is matched by last status too"), "{error}");

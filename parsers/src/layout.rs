@@ -192,4 +192,3 @@ impl Layout {
         Some(Envelope { stamp: before.stamp, pid: read.pid, tid: read.tid, message_at })
     }
 }
-

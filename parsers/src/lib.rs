@@ -8,6 +8,7 @@
 //! candidates by one literal pass, [`stamp`] reads the envelope, [`format`] holds the
 //! rules that read the message, [`code`] reads exit codes.
 
+mod catalogue;
 pub mod code;
 pub mod engine;
 pub mod event;
@@ -17,6 +18,7 @@ pub mod format;
 mod joining;
 pub mod layout;
 pub mod line;
+pub mod overlay;
 pub mod policy_status;
 pub mod rule;
 mod schema;

@@ -6,6 +6,7 @@ use serde::Deserialize;
 
 use crate::code::{ExitCode, Notation};
 use crate::event::{ActionOutcome, Event, Mark};
+use crate::schema::Message;
 
 /// What a rule's message means; the word of `means` in the TOML.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
@@ -111,6 +112,8 @@ pub struct Rule {
     pub mark: Mark,
     /// A message that it matches.
     pub specimen: String,
+    /// The file that it comes from.
+    pub origin: String,
     /// Lower-case words, one of which stands in every message that it matches; empty if
     /// there are none, and every line must be tried.
     pub words: Vec<String>,
@@ -123,33 +126,33 @@ impl Rule {
     ///
     /// # Errors
     /// Says what is wrong with the pattern and what to write instead.
-    pub fn compile(
-        name: String,
-        means: Meaning,
-        mark: Mark,
-        specimen: String,
-        pattern: &str,
-        unless: Option<&str>,
-    ) -> Result<Rule, String> {
-        let spaced = spaced(pattern);
+    pub(crate) fn compile(message: &Message) -> Result<Rule, String> {
+        let spaced = spaced(&message.pattern);
         let compiled = compile(&spaced)?;
         let captures: Vec<&str> = compiled.capture_names().flatten().collect();
-        for group in means.required() {
+        for group in message.means.required() {
             if !group.iter().any(|wanted| captures.contains(wanted)) {
                 let wanted = group.join(">…) or (?<");
                 return Err(format!("this meaning needs the capture (?<{wanted}>…)"));
             }
         }
         let hir = regex_syntax::parse(&spaced).map_err(|error| error.to_string())?;
+        let unless = message.unless.as_deref();
         Ok(Rule {
-            name,
-            means,
-            mark,
-            specimen,
+            name: message.name.clone(),
+            means: message.means,
+            mark: message.mark,
+            specimen: message.specimen.clone(),
+            origin: message.at.path().to_owned(),
             words: required_words(&hir).unwrap_or_default(),
             pattern: compiled,
             unless: unless.map(|pattern| compile(&self::spaced(pattern))).transpose()?,
         })
+    }
+
+    /// The pattern as it is compiled.
+    pub fn pattern(&self) -> &str {
+        self.pattern.as_str()
     }
 
     /// Whether `message` is one of this rule's.

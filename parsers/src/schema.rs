@@ -8,9 +8,9 @@ use regex::Regex;
 use serde::Deserialize;
 
 use crate::event::Mark;
-use crate::event_log::EventLogToml;
+use crate::event_log::{EventLogRules, EventLogToml};
 use crate::format::{
-    Arguments, FilePattern, Format, FormatError, Others, SourceKind, XmlToml, locate,
+    Arguments, FilePattern, Format, FormatError, Others, Place, SourceKind, XmlToml, locate,
 };
 use crate::layout::Layout;
 use crate::rule::{Meaning, Rule, compile, spaced};
@@ -19,22 +19,50 @@ use crate::text::CodePage;
 /// What one file adds.
 pub(crate) struct Loaded {
     /// The format.
-    pub(crate) format: Format,
+    pub(crate) format: FormatDraft,
     /// Its section `[arguments]`.
     pub(crate) arguments: Option<Arguments>,
     /// Its section `[actions]`: names of actions that install the agent.
     pub(crate) agent_install: Option<Regex>,
 }
 
-/// Reads and checks one file.
-pub(crate) fn load(path: &str, text: &str, layouts: &[Layout]) -> Result<Loaded, FormatError> {
+/// A format that has been read but not put together: an overlay may still change it.
+pub(crate) struct FormatDraft {
+    pub(crate) name: String,
+    pub(crate) kind: SourceKind,
+    pub(crate) files: Vec<FilePattern>,
+    /// Names of stamps in the order in which they are tried, and where they are asked for.
+    pub(crate) stamps: Vec<(String, Place)>,
+    pub(crate) others: Others,
+    pub(crate) messages: Vec<Message>,
+    pub(crate) joins: bool,
+    pub(crate) event_log: Option<EventLogRules>,
+    pub(crate) xml: Option<XmlToml>,
+    /// Where it begins.
+    pub(crate) at: Place,
+}
+
+/// A message rule as it is written, and where.
+pub(crate) struct Message {
+    pub(crate) name: String,
+    pub(crate) means: Meaning,
+    pub(crate) pattern: String,
+    pub(crate) unless: Option<String>,
+    pub(crate) specimen: String,
+    pub(crate) mark: Mark,
+    pub(crate) at: Place,
+    pub(crate) specimen_at: Place,
+}
+
+/// Reads one file of the program's own.
+pub(crate) fn load(path: &str, text: &str) -> Result<Loaded, FormatError> {
     let mut toml: FormatToml =
         toml::from_str(text).map_err(|error| FormatError::from_toml(path, text, &error))?;
     let arguments = toml.arguments.take();
     let arguments = arguments.map(|section| read_arguments(path, text, section)).transpose()?;
     let actions = toml.actions.take();
-    let agent_install = actions.map(|section| read_actions(path, text, &section)).transpose()?;
-    let format = read_format(path, text, toml, layouts)?;
+    let agent_install = actions.map(|section| section.read(path, text)).transpose()?;
+    let format = toml.draft(path, text)?;
     Ok(Loaded { format, arguments, agent_install })
 }
 
@@ -72,7 +100,7 @@ enum ReaderToml {
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
-struct FileToml {
+pub(crate) struct FileToml {
     name: toml::Spanned<String>,
     specimen: String,
     mark: Mark,
@@ -80,7 +108,7 @@ struct FileToml {
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
-struct MessageToml {
+pub(crate) struct MessageToml {
     name: toml::Spanned<String>,
     means: Meaning,
     pattern: toml::Spanned<String>,
@@ -101,7 +129,7 @@ struct ArgumentsToml {
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
-struct ActionsToml {
+pub(crate) struct ActionsToml {
     agent_install: toml::Spanned<String>,
     specimens: Vec<String>,
     mark: Mark,
@@ -126,131 +154,176 @@ fn read_arguments(path: &str, text: &str, toml: ArgumentsToml) -> Result<Argumen
     Ok(arguments)
 }
 
-fn read_actions(path: &str, text: &str, toml: &ActionsToml) -> Result<Regex, FormatError> {
-    let at = locate(path, text, toml.agent_install.span());
-    let regex = compile(&spaced(toml.agent_install.get_ref())).map_err(|why| at.error(why))?;
-    let _known = toml.mark;
-    if toml.specimens.iter().all(|specimen| regex.is_match(specimen)) {
-        Ok(regex)
-    } else {
-        Err(at.error("agent_install must match every specimen of [actions]"))
+impl ActionsToml {
+    /// The pattern of names of actions that install the agent.
+    pub(crate) fn read(self, path: &str, text: &str) -> Result<Regex, FormatError> {
+        let at = locate(path, text, self.agent_install.span());
+        let regex = compile(&spaced(self.agent_install.get_ref())).map_err(|why| at.error(why))?;
+        let _known = self.mark;
+        if !self.specimens.is_empty() && self.specimens.iter().all(|own| regex.is_match(own)) {
+            Ok(regex)
+        } else {
+            Err(at.error("agent_install must match every specimen of [actions], at least one"))
+        }
     }
 }
 
-fn read_format(
+impl FormatToml {
+    fn draft(self, path: &str, text: &str) -> Result<FormatDraft, FormatError> {
+        if (self.reader == ReaderToml::Xml) != self.xml.is_some() {
+            let what = "reader = \"xml\" and the section [xml] go together";
+            return Err(FormatError { path: path.to_owned(), line: 1, what: what.to_owned() });
+        }
+        if (self.reader == ReaderToml::EventLog) != self.event_log.is_some() {
+            let what = "reader = \"event_log\" and the section [event_log] go together";
+            return Err(FormatError { path: path.to_owned(), line: 1, what: what.to_owned() });
+        }
+        let messages = self.message.into_iter().map(|message| message.place(path, text));
+        Ok(FormatDraft {
+            name: self.name,
+            kind: self.kind,
+            files: read_files(path, text, &self.file)?,
+            stamps: stamp_names(path, text, self.stamps),
+            others: self.others,
+            messages: messages.collect(),
+            joins: self.joins,
+            event_log: self.event_log.map(|section| section.compile(path, text)).transpose()?,
+            xml: self.xml,
+            at: locate(path, text, 0..0),
+        })
+    }
+}
+
+/// The names of stamps that a format asks for, each with the place of the list.
+pub(crate) fn stamp_names(
     path: &str,
     text: &str,
-    toml: FormatToml,
-    layouts: &[Layout],
-) -> Result<Format, FormatError> {
-    let mut stamps = Vec::new();
-    let mut unstamped = false;
-    for name in toml.stamps.iter().flat_map(toml::Spanned::get_ref) {
-        if name == "none" {
-            unstamped = true;
-            continue;
-        }
-        let span = toml.stamps.as_ref().map_or(0..0, toml::Spanned::span);
-        let layout = layouts.iter().find(|layout| layout.name == *name).ok_or_else(|| {
-            locate(path, text, span).error(format!("no stamp is named {name}; see stamps.toml"))
-        })?;
-        stamps.push(layout.clone());
-    }
-    let files = read_files(path, text, &toml.file)?;
-    let rules = read_rules(path, text, toml.message, toml.others)?;
-    let (finder, word_rules) = build_finder(path, &rules)?;
-    if (toml.reader == ReaderToml::Xml) != toml.xml.is_some() {
-        let what = "reader = \"xml\" and the section [xml] go together";
-        return Err(FormatError { path: path.to_owned(), line: 1, what: what.to_owned() });
-    }
-    if (toml.reader == ReaderToml::EventLog) != toml.event_log.is_some() {
-        let what = "reader = \"event_log\" and the section [event_log] go together";
-        return Err(FormatError { path: path.to_owned(), line: 1, what: what.to_owned() });
-    }
-    let event_log = toml.event_log.map(|section| section.compile(path, text)).transpose()?;
-    Ok(Format {
-        name: toml.name,
-        kind: toml.kind,
-        files,
-        stamps,
-        unstamped,
-        others: toml.others,
-        code_page: CodePage::default(),
-        wordless: rule_set(&rules, |rule| rule.words.is_empty()),
-        rules,
-        joins: toml.joins,
-        event_log,
-        xml: toml.xml,
-        finder,
-        word_rules,
-    })
+    names: Option<toml::Spanned<Vec<String>>>,
+) -> Vec<(String, Place)> {
+    let Some(names) = names else { return Vec::new() };
+    let at = locate(path, text, names.span());
+    names.into_inner().into_iter().map(|name| (name, at.clone())).collect()
 }
 
-fn read_files(path: &str, text: &str, toml: &[FileToml]) -> Result<Vec<FilePattern>, FormatError> {
+impl MessageToml {
+    /// Remembers where the rule stands.
+    pub(crate) fn place(self, path: &str, text: &str) -> Message {
+        Message {
+            at: locate(path, text, self.pattern.span()),
+            specimen_at: locate(path, text, self.specimen.span()),
+            name: self.name.into_inner(),
+            means: self.means,
+            pattern: self.pattern.into_inner(),
+            unless: self.unless,
+            specimen: self.specimen.into_inner(),
+            mark: self.mark,
+        }
+    }
+}
+
+impl FormatDraft {
+    /// Puts the format together, and checks that its rules are told apart.
+    pub(crate) fn compile(self, layouts: &[Layout]) -> Result<Format, FormatError> {
+        let mut stamps = Vec::new();
+        let mut unstamped = false;
+        for (name, at) in self.stamps {
+            if name == "none" {
+                unstamped = true;
+                continue;
+            }
+            let layout = layouts.iter().find(|layout| layout.name == name).ok_or_else(|| {
+                at.error(format!("no stamp is named {name}; declare it as [[stamp]]"))
+            })?;
+            stamps.push(layout.clone());
+        }
+        let rules = read_rules(&self.messages, self.others)?;
+        let (finder, word_rules) = build_finder(&self.at, &rules)?;
+        Ok(Format {
+            name: self.name,
+            kind: self.kind,
+            files: self.files,
+            stamps,
+            unstamped,
+            others: self.others,
+            code_page: CodePage::default(),
+            wordless: rule_set(&rules, |rule| rule.words.is_empty()),
+            rules,
+            joins: self.joins,
+            event_log: self.event_log,
+            xml: self.xml,
+            finder,
+            word_rules,
+        })
+    }
+}
+
+/// Reads and checks the names of a format's files.
+pub(crate) fn read_files(
+    path: &str,
+    text: &str,
+    toml: &[FileToml],
+) -> Result<Vec<FilePattern>, FormatError> {
     let mut files = Vec::new();
     for file in toml {
         let at = locate(path, text, file.name.span());
         let name =
             compile(&format!("^(?:{})$", file.name.get_ref())).map_err(|why| at.error(why))?;
         if !name.is_match(&file.specimen) {
-            return Err(at.error("the file name pattern doesn't match its specimen"));
+            let what =
+                "the file name pattern doesn't match its specimen; it has to fit the whole name";
+            return Err(at.error(what));
         }
-        files.push(FilePattern { name, mark: file.mark });
+        files.push(FilePattern { name, mark: file.mark, origin: path.to_owned() });
     }
     Ok(files)
 }
 
-fn read_rules(
-    path: &str,
-    text: &str,
-    messages: Vec<MessageToml>,
-    others: Others,
-) -> Result<Vec<Rule>, FormatError> {
+fn read_rules(messages: &[Message], others: Others) -> Result<Vec<Rule>, FormatError> {
     let mut rules: Vec<Rule> = Vec::new();
-    let mut places = Vec::new();
     for message in messages {
-        let at = locate(path, text, message.pattern.span());
-        let name = message.name.into_inner();
-        if rules.iter().any(|rule| rule.name == name) {
-            return Err(
-                at.error(format!("two rules are named {name}; names are unique in a format"))
-            );
+        if rules.iter().any(|rule| rule.name == message.name) {
+            let what =
+                format!("two rules are named {}; names are unique in a format", message.name);
+            return Err(message.at.error(what));
         }
-        let rule = Rule::compile(
-            name,
-            message.means,
-            message.mark,
-            message.specimen.get_ref().clone(),
-            message.pattern.get_ref(),
-            message.unless.as_deref(),
-        )
-        .map_err(|why| at.error(why))?;
-        if rule.words.is_empty() && others == Others::Unknown {
+        let rule = Rule::compile(message).map_err(|why| message.at.error(why))?;
+        if rule.words.is_empty() && others == Others::Unknown && message.pattern.is_ascii() {
             let what = "the pattern needs a fixed word of three letters or more, so that its lines are found fast";
-            return Err(at.error(what));
+            return Err(message.at.error(what));
         }
-        places.push(locate(path, text, message.specimen.span()));
         rules.push(rule);
     }
     for (own, rule) in rules.iter().enumerate() {
+        let message = &messages[own];
         if rule.read(&rule.specimen).is_none() {
-            return Err(
-                places[own].error(format!("the rule {} doesn't match its own specimen", rule.name))
-            );
-        }
-        let other = rules
-            .iter()
-            .enumerate()
-            .find(|(at, other)| *at != own && other.matches(&rule.specimen));
-        if let Some((_, other)) = other {
             let what = format!(
-                "the specimen of {} is matched by {} too; narrow one of them",
-                rule.name, other.name
+                "the rule {} doesn't match its own specimen; write a message of a log, without its stamp",
+                rule.name
             );
-            return Err(places[own].error(what));
+            return Err(message.specimen_at.error(what));
+        }
+        let mut others = rules.iter().enumerate().filter(|(at, _)| *at != own);
+        if let Some((other, _)) = others.find(|(_, other)| other.matches(&rule.specimen)) {
+            return Err(shared(message, &messages[other]));
         }
     }
     Ok(rules)
+}
+
+/// The specimen of one rule is matched by another one, too: says so where the user wrote.
+fn shared(own: &Message, other: &Message) -> FormatError {
+    let what = format!("the specimen of {} is matched by {} too; ", own.name, other.name);
+    match (own.at.is_builtin(), other.at.is_builtin()) {
+        (false, true) => own.specimen_at.error(format!(
+            "{what}narrow the pattern, or name this rule {} to replace the built-in one",
+            other.name
+        )),
+        (true, false) => other.at.error(format!(
+            "{what}narrow the pattern, or name this rule {} to replace the built-in one",
+            own.name
+        )),
+        (true, true) | (false, false) => own.specimen_at.error(format!("{what}narrow one of them")),
+    }
 }
 
 /// The rules that satisfy `wanted`, one bit a rule.
@@ -264,10 +337,11 @@ fn rule_set(rules: &[Rule], wanted: impl Fn(&Rule) -> bool) -> u128 {
 
 /// One automaton over the words of all rules; overlapping search, so that a word inside
 /// another word isn't missed.
-fn build_finder(path: &str, rules: &[Rule]) -> Result<(AhoCorasick, Vec<u128>), FormatError> {
-    let error = |what: String| FormatError { path: path.to_owned(), line: 0, what };
+fn build_finder(at: &Place, rules: &[Rule]) -> Result<(AhoCorasick, Vec<u128>), FormatError> {
+    let error = |what: String| at.error(what);
     if rules.len() > 128 {
-        return Err(error("a format can have 128 rules; split it by file name".to_owned()));
+        let what = format!("a format can have 128 rules, not {}; leave some out", rules.len());
+        return Err(error(what));
     }
     let mut words: Vec<&str> =
         rules.iter().flat_map(|rule| rule.words.iter().map(String::as_str)).collect();

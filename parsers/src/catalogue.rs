@@ -1,0 +1,119 @@
+//! All formats, put together from the program's own files and a user's overlays.
+
+use regex::Regex;
+
+use crate::code::CodeTable;
+use crate::format::{Arguments, BUILTIN, Expected, FormatError, Formats};
+use crate::layout::{Layout, read_layouts};
+use crate::overlay::OverlayToml;
+use crate::schema::{self, FormatDraft};
+
+/// The files that are embedded: name and text.
+const FILES: [(&str, &str); 10] = [
+    ("event-log.toml", include_str!("../formats/event-log.toml")),
+    ("localsch.toml", include_str!("../formats/localsch.toml")),
+    ("policy-status.toml", include_str!("../formats/policy-status.toml")),
+    ("policysync.toml", include_str!("../formats/policysync.toml")),
+    ("provisioning.toml", include_str!("../formats/provisioning.toml")),
+    ("registry.toml", include_str!("../formats/registry.toml")),
+    ("scheduler-tasks.toml", include_str!("../formats/scheduler-tasks.toml")),
+    ("sdclient.toml", include_str!("../formats/sdclient.toml")),
+    ("systeminfo.toml", include_str!("../formats/systeminfo.toml")),
+    ("vulscan.toml", include_str!("../formats/vulscan.toml")),
+];
+
+/// What has been read so far.
+pub(crate) struct Catalogue {
+    pub(crate) layouts: Vec<Layout>,
+    pub(crate) codes: CodeTable,
+    pub(crate) formats: Vec<FormatDraft>,
+    arguments: Option<Arguments>,
+    pub(crate) agent_install: Option<Regex>,
+    pub(crate) expected: Expected,
+}
+
+impl Formats {
+    /// The formats that come with the program.
+    ///
+    /// # Errors
+    /// None in a build whose tests passed; the type is that of user files.
+    pub fn builtin() -> Result<Formats, FormatError> {
+        Formats::with_overlays(&[])
+    }
+
+    /// The formats that come with the program, and a user's overlays over them, in order; each
+    /// pair is a file's name and its text.
+    ///
+    /// # Errors
+    /// The first file, line and reason that can't be right.
+    pub fn with_overlays(overlays: &[(&str, &str)]) -> Result<Formats, FormatError> {
+        let named = |name: &str| format!("{BUILTIN}{name}");
+        let stamps = include_str!("../formats/stamps.toml");
+        let codes = include_str!("../formats/codes.toml");
+        let mut catalogue =
+            Catalogue::new((&named("stamps.toml"), stamps), (&named("codes.toml"), codes))?;
+        for (name, text) in FILES {
+            catalogue.add(&named(name), text)?;
+        }
+        for (path, text) in overlays {
+            OverlayToml::read(path, text)?.apply(path, text, &mut catalogue)?;
+        }
+        catalogue.compile()
+    }
+
+    /// Loads formats from texts; each pair is a file's name and its text.
+    ///
+    /// # Errors
+    /// The first file, line and reason that can't be right.
+    pub fn load(
+        stamps: (&str, &str),
+        codes: (&str, &str),
+        files: &[(&str, &str)],
+    ) -> Result<Formats, FormatError> {
+        let mut catalogue = Catalogue::new(stamps, codes)?;
+        for (path, text) in files {
+            catalogue.add(path, text)?;
+        }
+        catalogue.compile()
+    }
+}
+
+impl Catalogue {
+    fn new(stamps: (&str, &str), codes: (&str, &str)) -> Result<Catalogue, FormatError> {
+        Ok(Catalogue {
+            layouts: read_layouts(stamps.0, stamps.1)?,
+            codes: CodeTable::read(codes.0, codes.1)?,
+            formats: Vec::new(),
+            arguments: None,
+            agent_install: None,
+            expected: Expected::default(),
+        })
+    }
+
+    fn add(&mut self, path: &str, text: &str) -> Result<(), FormatError> {
+        let loaded = schema::load(path, text)?;
+        self.formats.push(loaded.format);
+        self.arguments = loaded.arguments.or(self.arguments.take());
+        self.agent_install = loaded.agent_install.or(self.agent_install.take());
+        Ok(())
+    }
+
+    fn compile(self) -> Result<Formats, FormatError> {
+        let drafts = self.formats.into_iter();
+        let mut formats =
+            drafts.map(|draft| draft.compile(&self.layouts)).collect::<Result<Vec<_>, _>>()?;
+        formats.sort_by(|a, b| a.name.cmp(&b.name));
+        let missing = |section: &str| FormatError {
+            path: "formats".to_owned(),
+            line: 0,
+            what: format!("no format file has the section [{section}]; provisioning.toml should"),
+        };
+        Ok(Formats {
+            formats,
+            codes: self.codes,
+            arguments: self.arguments.ok_or_else(|| missing("arguments"))?,
+            agent_install: self.agent_install.ok_or_else(|| missing("actions"))?,
+            expected: self.expected,
+        })
+    }
+}
