@@ -32,6 +32,54 @@ pub enum Command {
     Events(EventsArgs),
     /// Print the lifetimes of each device's processes as swim-lanes (--device for one)
     Timeline(TimelineArgs),
+    /// What is known of the logs' wording; check overlays, and what is understood of a share
+    Formats(FormatsArgs),
+}
+
+/// `formats`
+#[derive(Debug, Args)]
+pub struct FormatsArgs {
+    /// What to do.
+    #[command(subcommand)]
+    pub command: FormatsCommand,
+}
+
+/// What to do with formats.
+#[derive(Debug, Subcommand)]
+pub enum FormatsCommand {
+    /// All formats, one a line
+    List {
+        /// Which overlays.
+        #[command(flatten)]
+        formats: FormatArgs,
+    },
+    /// One format with all its rules, how well each is known, and where it comes from
+    Show {
+        /// The format's name
+        #[arg(value_name = "NAME")]
+        name: String,
+        /// Which overlays.
+        #[command(flatten)]
+        formats: FormatArgs,
+    },
+    /// Check overlays: one line a file; status 2 if one is wrong
+    Validate {
+        /// Overlays, or folders of them
+        #[arg(value_name = "PATH", required = true)]
+        paths: Vec<PathBuf>,
+    },
+}
+
+/// Which overlays are in force.
+#[derive(Debug, Clone, Args)]
+pub struct FormatArgs {
+    /// Overlays over the known formats: a folder of .toml files, or one; can be repeated, later ones
+    /// go over earlier ones. See docs/OVERLAYS.md
+    #[arg(long, value_name = "PATH")]
+    pub formats: Vec<PathBuf>,
+    /// Leave out the overlays of your own folder (`formats list` says where it is)
+    #[arg(long)]
+    pub no_user_formats: bool,
 }
 
 /// What is read, for every command.
@@ -56,6 +104,9 @@ pub struct InputArgs {
     /// Code page of lines that are not UTF-8: windows-1251, shift_jis … [default: windows-1252]
     #[arg(long, value_name = "NAME", value_parser = read_code_page)]
     pub codepage: Option<CodePage>,
+    /// Which overlays.
+    #[command(flatten)]
+    pub formats: FormatArgs,
     /// Write to this file, not to standard output
     #[arg(short, long, value_name = "FILE")]
     pub output: Option<PathBuf>,
@@ -80,6 +131,13 @@ pub struct AnalyzeArgs {
     /// Names from the core: CSV with the columns task_id,template[,step]
     #[arg(long, value_name = "FILE")]
     pub tasks: Option<PathBuf>,
+    /// Steps whose failures are expected: they are counted, and left out of all lists; * stands for
+    /// anything; can be repeated
+    #[arg(long, value_name = "NAME")]
+    pub ignore_step: Vec<String>,
+    /// An exit code that is expected, as a log or the console shows it; can be repeated
+    #[arg(long, value_name = "CODE", allow_hyphen_values = true)]
+    pub ignore_code: Vec<String>,
     /// Devices that are read side by side [default: one per core]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1024))]
     pub threads: Option<u16>,

@@ -137,6 +137,12 @@ pub fn logged(stamp: Stamp) -> String {
     naive(stamp).map_or_else(String::new, |local| format_time(local, ""))
 }
 
+/// Minutes from `earlier` to `later`.
+pub fn minutes(later: Stamp, earlier: Stamp) -> f64 {
+    // Stamps of logs lie within some thousand years: exact in an f64.
+    (later.0 - earlier.0) as f64 / 60_000.0
+}
+
 fn naive(stamp: Stamp) -> Option<NaiveDateTime> {
     DateTime::from_timestamp_millis(stamp.0).map(|time| time.naive_utc())
 }

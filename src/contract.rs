@@ -7,7 +7,7 @@ use serde::Serialize;
 
 use crate::changes::ChangeKnown;
 use crate::correlate::{Confidence, Mechanism};
-use crate::discover::Skipped;
+use crate::coverage::Coverage;
 use crate::ending::{RunState, ShownBy};
 use crate::lifetime::{Known, LaunchedBy};
 use crate::run::TemplateSource;
@@ -141,41 +141,6 @@ pub struct Tool {
     pub version: &'static str,
 }
 
-/// What was read and understood.
-#[derive(Debug, Clone, Default, Serialize)]
-pub struct Coverage {
-    /// Devices with at least one source.
-    pub devices: u64,
-    /// Provisioning runs that were seen.
-    pub runs: u64,
-    /// Runs of which no step began in the time that was asked for.
-    pub runs_outside: u64,
-    /// Deployments that were refused, but are no step of a run: policy tasks, pushes.
-    pub refused_outside_runs: u64,
-    /// Sources read, wholly or partly.
-    pub files: u64,
-    /// Raw bytes read.
-    pub bytes: u64,
-    /// Lines; the next three add up to it.
-    pub lines: u64,
-    /// Became an event, or are listed as known and of no interest.
-    pub lines_understood: u64,
-    /// Continue the record above.
-    pub lines_continued: u64,
-    /// Not understood.
-    pub lines_unknown: u64,
-    /// What could not be read, or not wholly, and why; in order of path.
-    pub skipped: Vec<Skipped>,
-    /// Logs by their name that no format fits; in order of path.
-    pub unrecognised: Vec<String>,
-    /// Files that are no logs.
-    pub other_files: u64,
-    /// In order of name.
-    pub devices_without_zone: Vec<String>,
-    /// Incidents whose proof rests on wording marked assumed.
-    pub assumed_wording: u64,
-}
-
 /// A device's clock was set: times before it are put on the axis of the clock after it.
 #[derive(Debug, Clone, Serialize)]
 pub struct ClockChange {
@@ -234,6 +199,8 @@ pub struct Incident {
     pub blocker: Option<Blocker>,
     /// Whether the proof rests on wording marked assumed.
     pub assumed_wording: bool,
+    /// Whether it rests on wording marked learned.
+    pub learned_wording: bool,
     /// In order of time.
     pub evidence: Vec<Evidence>,
 }

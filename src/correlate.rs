@@ -10,6 +10,7 @@ use provtrace_parsers::event::{Event, Mark};
 use provtrace_parsers::stamp::Stamp;
 use serde::Serialize;
 
+use crate::clock::minutes;
 use crate::holder::Holders;
 use crate::ingest::DeviceLogs;
 use crate::lifetime::{EntryRef, LaunchedBy, Lifetime, Program, SLACK};
@@ -90,6 +91,8 @@ pub struct Incident {
     pub evidence: Vec<Proof>,
     /// Whether the proof rests on wording that is assumed.
     pub assumed: bool,
+    /// Whether it rests on wording that was learned.
+    pub learned: bool,
 }
 
 /// A failure with another cause.
@@ -215,11 +218,6 @@ impl Case<'_> {
         }
         proofs.sort_by_key(|proof| (self.logs.entry(proof.entry).stamp, proof.entry));
         proofs.dedup_by_key(|proof| proof.entry);
-        let is_assumed = |proof: &Proof| self.logs.entry(proof.entry).mark == Some(Mark::Assumed);
-        let assumed_code = step.codes.iter().any(|(code, _)| {
-            let meaning = self.codes.meaning(code);
-            meaning.class == CodeClass::AlreadyRunning && meaning.mark == Some(Mark::Assumed)
-        });
         let install = self.timeline.installs.iter().rfind(|install| **install <= step.at);
         let confidence = match (stated, blocker) {
             (true, Some(_)) => Confidence::Confirmed,
@@ -234,9 +232,20 @@ impl Case<'_> {
             at: step.at,
             minutes_after_agent_install: install.map(|install| minutes(step.at, *install)),
             code: step.codes.first().map(|(code, _)| code.clone()),
-            assumed: assumed_code || proofs.iter().any(is_assumed),
+            assumed: self.rests_on(Mark::Assumed, step, &proofs),
+            learned: self.rests_on(Mark::Learned, step, &proofs),
             evidence: proofs,
         }
+    }
+
+    /// Whether a line of proof, or the meaning of the step's code, has this mark.
+    fn rests_on(&self, mark: Mark, step: &Step, proofs: &[Proof]) -> bool {
+        let code = |(code, _): &(ExitCode, EntryRef)| {
+            let meaning = self.codes.meaning(code);
+            meaning.class == CodeClass::AlreadyRunning && meaning.mark == Some(mark)
+        };
+        proofs.iter().any(|proof| self.logs.entry(proof.entry).mark == Some(mark))
+            || step.codes.iter().any(code)
     }
 
     /// A failure that nobody explains, at once, while a holder lived through all of it.
@@ -377,12 +386,6 @@ fn add_or_merge(incidents: &mut Vec<Incident>, incident: Incident, timeline: &Ti
 pub fn was_refused(lifetime: &Lifetime, codes: &CodeTable) -> bool {
     let code = lifetime.codes.last().map(|(code, _)| codes.meaning(code).class);
     lifetime.refused.is_some() || code == Some(CodeClass::AlreadyRunning)
-}
-
-/// Minutes from `earlier` to `later`.
-pub fn minutes(later: Stamp, earlier: Stamp) -> f64 {
-    // Stamps of logs lie within some thousand years: exact in an f64.
-    (later.0 - earlier.0) as f64 / 60_000.0
 }
 
 impl Confidence {

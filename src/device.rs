@@ -11,14 +11,16 @@ use sha2::{Digest, Sha256};
 
 use crate::axis;
 use crate::changes::ChangeKnown;
-use crate::clock::{self, Clock, Window};
+use crate::clock::{self, Clock, Window, minutes};
 use crate::contract::{
     Blocker, ClockChange, Code, Evidence, Incident, LongWait, Refused, UnfinishedRun,
 };
-use crate::correlate::{self, Findings, Proof, minutes};
+use crate::correlate::{self, Findings, Proof};
 use crate::course::Shown;
+use crate::coverage::Ignored;
 use crate::discover::{Device, Skipped};
 use crate::ending::{self, Ending, RunState};
+use crate::expected;
 use crate::ingest::{DeviceLogs, read_device};
 use crate::leap;
 use crate::lifetime::Lifetime;
@@ -34,6 +36,8 @@ use crate::zones::ZoneRule;
 pub struct Request {
     /// The formats.
     pub formats: Formats,
+    /// The overlays in them, as they are shown.
+    pub overlays: Vec<String>,
     /// The mapping of tasks.
     pub tasks: Tasks,
     /// Zones that a person gave.
@@ -79,6 +83,8 @@ pub struct DeviceReport {
     pub unfinished: Vec<UnfinishedRun>,
     /// Failures with other causes: canonical code and its meaning.
     pub other_failures: Vec<(u32, String)>,
+    /// Failures that were expected.
+    pub ignored: Ignored,
 }
 
 /// What is kept of a run.
@@ -124,6 +130,8 @@ pub struct Story {
     pub timeline: Timeline,
     /// What follows from them.
     pub findings: Findings,
+    /// What was left out of them, since it is expected.
+    pub ignored: Ignored,
     /// How each run ended.
     pub endings: Vec<Ending>,
     /// Steps that waited for a scan.
@@ -150,7 +158,8 @@ pub fn tell(device: &Device, request: &Request, progress: &dyn Fn(u64)) -> Story
     findings.near_misses.retain(|step| inside(*step));
     findings.other_failures.retain(|failure| inside(failure.step));
     long_waits.retain(|wait| inside(wait.step));
-    Story { logs, clock, clock_changes, timeline, findings, endings, long_waits }
+    let ignored = expected::leave_out(&mut findings, &timeline, &request.formats);
+    Story { logs, clock, clock_changes, timeline, findings, ignored, endings, long_waits }
 }
 
 /// Reads a device and keeps what a report needs.
@@ -199,6 +208,7 @@ pub fn analyze(device: &Device, request: &Request, progress: &dyn Fn(u64)) -> De
         incidents: incidents(&story, &request.formats.codes),
         clock_changes: clock_changes(&story),
         near_misses: story.findings.near_misses.len() as u64,
+        ignored: story.ignored,
         other_failures: failures
             .map(|other| (other.code.value, other.code.meaning.clone()))
             .collect(),
@@ -290,6 +300,7 @@ fn incidents(story: &Story, codes: &CodeTable) -> Vec<Incident> {
             },
             blocker: blocker.map(|blocker| show_blocker(blocker, step, clock)),
             assumed_wording: incident.assumed,
+            learned_wording: incident.learned,
             evidence: incident.evidence.iter().map(|proof| quote(&story.logs, proof)).collect(),
         });
     }

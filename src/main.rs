@@ -12,11 +12,14 @@ mod clock;
 mod contract;
 mod correlate;
 mod course;
+mod coverage;
 mod deployment;
 mod device;
 mod discover;
 mod ending;
 mod eventlog;
+mod expected;
+mod formats;
 mod holder;
 mod home;
 mod ingest;
@@ -24,6 +27,7 @@ mod layout;
 mod leap;
 mod lifetime;
 mod output;
+mod overlays;
 mod paths;
 mod pattern;
 mod place;
@@ -49,13 +53,15 @@ mod zones;
 
 use std::io;
 use std::path::Path;
-use std::process::ExitCode;
+use std::process;
 
 use clap::Parser;
-use provtrace_parsers::format::Formats;
+use provtrace_parsers::code::{ExitCode, Notation};
 use rayon::prelude::*;
 
-use crate::cli::{AnalyzeArgs, Cli, Command, EventsArgs, FailOn, Format, InputArgs, TimelineArgs};
+use crate::cli::{
+    AnalyzeArgs, Cli, Command, EventsArgs, FailOn, Format, FormatsCommand, InputArgs, TimelineArgs,
+};
 use crate::clock::Window;
 use crate::device::Request;
 use crate::discover::{Share, Skipped, discover};
@@ -70,22 +76,23 @@ const FOUND: u8 = 1;
 /// Exit status: no report could be made.
 const NO_REPORT: u8 = 2;
 
-fn main() -> ExitCode {
+fn main() -> process::ExitCode {
     let cli = Cli::parse();
     let done = match &cli.command {
         Command::Analyze(args) => analyze(args),
         Command::Events(args) => events(args),
         Command::Timeline(args) => timeline(args),
+        Command::Formats(args) => formats(&args.command),
     };
     match done {
-        Ok(status) => ExitCode::from(status),
+        Ok(status) => process::ExitCode::from(status),
         // A reader that has seen enough (`| head`) is no failure.
         Err(Failure::Write(error)) if error.kind() == io::ErrorKind::BrokenPipe => {
-            ExitCode::SUCCESS
+            process::ExitCode::SUCCESS
         }
         Err(failure) => {
             eprintln!("provtrace: {}", failure.message());
-            ExitCode::from(NO_REPORT)
+            process::ExitCode::from(NO_REPORT)
         }
     }
 }
@@ -117,11 +124,12 @@ impl From<io::Error> for Failure {
 
 /// `analyze`: the stages, one call each.
 fn analyze(args: &AnalyzeArgs) -> Result<u8, Failure> {
-    let request = request(
+    let mut request = request(
         &args.input,
         args.tasks.as_deref(),
         Window { since: args.since, until: args.until },
     )?;
+    expect(args, &mut request)?;
     let share = find(&args.input, &request)?;
     let progress = Progress::new(&share, args.no_progress);
     let devices = in_parallel(args.threads, || {
@@ -192,6 +200,47 @@ fn timeline(args: &TimelineArgs) -> Result<u8, Failure> {
     finish(&args.input, &share, out, &skipped, read_any)
 }
 
+/// `formats`: what is known, and whether overlays are right.
+fn formats(command: &FormatsCommand) -> Result<u8, Failure> {
+    let mut out = io::stdout().lock();
+    match command {
+        FormatsCommand::List { formats } => {
+            let overlays = overlays::in_force(formats).map_err(Failure::Asked)?;
+            let known = overlays::load(&overlays).map_err(Failure::Asked)?;
+            formats::list(&known, &overlays, &mut out)?;
+        }
+        FormatsCommand::Show { name, formats } => {
+            let overlays = overlays::in_force(formats).map_err(Failure::Asked)?;
+            let known = overlays::load(&overlays).map_err(Failure::Asked)?;
+            let all: Vec<&str> = known.formats.iter().map(|own| own.name.as_str()).collect();
+            let format = known.formats.iter().find(|own| own.name == *name).ok_or_else(|| {
+                Failure::Asked(format!("no format is named {name}; there are {}", all.join(", ")))
+            })?;
+            formats::show(format, &mut out)?;
+        }
+        FormatsCommand::Validate { paths } => {
+            let right = formats::validate(paths, &mut out)?;
+            return Ok(if right { 0 } else { NO_REPORT });
+        }
+    }
+    Ok(0)
+}
+
+/// The failures that the user said are expected, with those of the overlays.
+fn expect(args: &AnalyzeArgs, request: &mut Request) -> Result<(), Failure> {
+    let formats = &mut request.formats;
+    formats.expected.steps.extend(args.ignore_step.iter().cloned());
+    for code in &args.ignore_code {
+        let read = ExitCode::read(code.trim(), Notation::Any).ok_or_else(|| {
+            Failure::Asked(format!(
+                "--ignore-code {code}: no exit code; write it as a log or the console shows it"
+            ))
+        })?;
+        formats.expected.codes.push(formats.codes.meaning(&read).value);
+    }
+    Ok(())
+}
+
 /// Puts the output in its place, and says what could not be read.
 fn finish(
     input: &InputArgs,
@@ -210,7 +259,8 @@ fn finish(
 
 fn request(input: &InputArgs, tasks: Option<&Path>, window: Window) -> Result<Request, Failure> {
     let page = input.codepage.unwrap_or_default();
-    let mut formats = Formats::builtin().map_err(|error| Failure::Asked(error.to_string()))?;
+    let overlays = overlays::in_force(&input.formats).map_err(Failure::Asked)?;
+    let mut formats = overlays::load(&overlays).map_err(Failure::Asked)?;
     formats.read_with(page);
     let tasks = tasks.map(|path| Tasks::read(path, page)).transpose().map_err(Failure::Asked)?;
     if window.is_empty() {
@@ -219,7 +269,8 @@ fn request(input: &InputArgs, tasks: Option<&Path>, window: Window) -> Result<Re
         ));
     }
     let zones = input.tz.clone();
-    Ok(Request { formats, tasks: tasks.unwrap_or_default(), zones, window })
+    let overlays = overlays.into_iter().map(|overlay| overlay.shown).collect();
+    Ok(Request { formats, overlays, tasks: tasks.unwrap_or_default(), zones, window })
 }
 
 /// The devices that are asked for.

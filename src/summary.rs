@@ -5,8 +5,9 @@ use std::collections::BTreeMap;
 use polars::prelude::PolarsResult;
 
 use crate::contract::{
-    Coverage, DeviceRow, LongWait, OtherFailure, Report, RunsByState, Tool, UnfinishedRun,
+    DeviceRow, Incident, LongWait, OtherFailure, Report, RunsByState, Tool, UnfinishedRun,
 };
+use crate::coverage::Coverage;
 use crate::device::{DeviceReport, Request, RunReport, hex};
 use crate::discover::Share;
 use crate::ending::RunState;
@@ -55,8 +56,8 @@ pub fn summarize(
     incidents.sort_by(|a, b| {
         (a.at_millis, &a.device, a.run, &a.id).cmp(&(b.at_millis, &b.device, b.run, &b.id))
     });
-    coverage.assumed_wording =
-        incidents.iter().filter(|incident| incident.assumed_wording).count() as u64;
+    count_wordings(&mut coverage, &incidents);
+    coverage.overlays.clone_from(&request.overlays);
     clock_changes.sort_by(|a, b| (&a.device, &a.at).cmp(&(&b.device, &b.at)));
     warnings.extend(mapping_warning(request, mapped));
     warnings.sort();
@@ -76,6 +77,13 @@ pub fn summarize(
         devices: rows,
         warnings,
     })
+}
+
+/// How many incidents rest on wordings that were assumed or learned.
+fn count_wordings(coverage: &mut Coverage, incidents: &[Incident]) {
+    let counted = |is: fn(&Incident) -> bool| incidents.iter().filter(|own| is(own)).count() as u64;
+    coverage.assumed_wording = counted(|incident| incident.assumed_wording);
+    coverage.learned_wording = counted(|incident| incident.learned_wording);
 }
 
 /// Failures by code, most frequent first.
@@ -184,6 +192,8 @@ fn coverage(devices: &[DeviceReport], share: &Share) -> Coverage {
         coverage.lines_understood += device.counts.understood;
         coverage.lines_continued += device.counts.continued;
         coverage.lines_unknown += device.counts.unknown;
+        coverage.ignored.incidents += device.ignored.incidents;
+        coverage.ignored.failures += device.ignored.failures;
         coverage.skipped.extend(device.skipped.iter().cloned());
         if device.zone.is_none() && device.files > 0 {
             coverage.devices_without_zone.push(device.device.clone());

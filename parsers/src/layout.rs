@@ -26,7 +26,7 @@ pub struct Layout {
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct StampToml {
-    name: toml::Spanned<String>,
+    pub(crate) name: toml::Spanned<String>,
     layout: toml::Spanned<String>,
     months: Option<toml::Spanned<Vec<String>>>,
     halves: Option<toml::Spanned<Vec<String>>>,

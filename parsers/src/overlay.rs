@@ -74,10 +74,11 @@ impl OverlayToml {
     ) -> Result<(), FormatError> {
         let mut own = Vec::new();
         for stamp in self.stamp {
+            let at = locate(path, text, stamp.name.span());
             let layout = stamp.compile(path, text)?;
             if own.contains(&layout.name) {
                 let what = format!("two stamps are named {}; names are unique", layout.name);
-                return Err(locate(path, text, 0..0).error(what));
+                return Err(at.error(what));
             }
             own.push(layout.name.clone());
             catalogue.layouts.retain(|other| other.name != layout.name);

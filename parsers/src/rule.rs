@@ -69,6 +69,39 @@ pub enum Meaning {
 }
 
 impl Meaning {
+    /// The word of `means` in the TOML.
+    pub fn word(self) -> &'static str {
+        match self {
+            Meaning::Noise => "noise",
+            Meaning::Alive => "alive",
+            Meaning::SessionBegins => "session_begins",
+            Meaning::ActionBegins => "action_begins",
+            Meaning::ActionBeginsNextLine => "action_begins_next_line",
+            Meaning::ActionResult => "action_result",
+            Meaning::ProcessCreated => "process_created",
+            Meaning::ProcessExited => "process_exited",
+            Meaning::TaskNamed => "task_named",
+            Meaning::RunStarts => "run_starts",
+            Meaning::RunEnds => "run_ends",
+            Meaning::ResultReported => "result_reported",
+            Meaning::PackageNamed => "package_named",
+            Meaning::Refused => "refused",
+            Meaning::Waits => "waits",
+            Meaning::ScanStarts => "scan_starts",
+            Meaning::DownloadFailed => "download_failed",
+            Meaning::Launched => "launched",
+            Meaning::Armed => "armed",
+            Meaning::Scheduled => "scheduled",
+            Meaning::PolicyArrives => "policy_arrives",
+            Meaning::HolderSeen => "holder_seen",
+            Meaning::Monitored => "monitored",
+            Meaning::LastStarted => "last_started",
+            Meaning::LastDuration => "last_duration",
+            Meaning::HostName => "host_name",
+            Meaning::TimeZone => "time_zone",
+        }
+    }
+
     /// The captures that a rule of this meaning must have: one of each group.
     fn required(self) -> &'static [&'static [&'static str]] {
         const CODE: &[&str] = &["code", "code_decimal"];
@@ -271,7 +304,14 @@ pub(crate) fn compile(pattern: &str) -> Result<Regex, String> {
         .case_insensitive(true)
         .size_limit(1 << 20)
         .build()
-        .map_err(|error| format!("the pattern can't be read: {error}"))
+        .map_err(|error| {
+            // The crate draws the place on lines of its own; the last line says what is wrong.
+            let all = error.to_string();
+            let what = all.lines().last().unwrap_or_default().trim_start_matches("error: ");
+            format!(
+                "the pattern can't be read: {what}; a backslash makes one of ( ) [ ] {{ }} . * + ? | ^ $ plain"
+            )
+        })
 }
 
 /// Every blank outside a class becomes `\s+`.

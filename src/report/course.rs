@@ -6,7 +6,8 @@ use std::io::{self, Write};
 use crate::contract::{LongWait, Report, UnfinishedRun};
 use crate::ending::{RunState, ShownBy};
 use crate::report::plain::{count, harmless, short};
-use crate::report::table::{Style, list};
+use crate::report::reading::list;
+use crate::report::table::Style;
 
 /// Letters of a name that are shown.
 const LETTERS: usize = 40;

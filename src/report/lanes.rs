@@ -5,8 +5,7 @@ use std::io::{self, Write};
 use provtrace_parsers::stamp::Stamp;
 
 use crate::changes::ChangeKnown;
-use crate::clock::date_and_time;
-use crate::correlate::minutes;
+use crate::clock::{date_and_time, minutes};
 use crate::device::Story;
 use crate::lifetime::{LaunchedBy, Lifetime, Program};
 use crate::report::plain::{harmless, short};

@@ -4,6 +4,7 @@ pub mod course;
 pub mod json;
 pub mod lanes;
 pub mod plain;
+pub mod reading;
 pub mod records;
 pub mod table;
 pub mod verdict;

@@ -1,6 +1,5 @@
 //! The report for people, on a terminal: the answer first, then the proof's places.
 
-use std::collections::BTreeMap;
 use std::io::{self, Write};
 
 use comfy_table::{Cell, CellAlignment, Color, ContentArrangement, LineStyle, Table, TableStyle};
@@ -8,15 +7,16 @@ use comfy_table::{Cell, CellAlignment, Color, ContentArrangement, LineStyle, Tab
 use textwrap::core::display_width;
 use textwrap::fill;
 
-use crate::contract::{Coverage, Incident, Report, TemplateRow};
+use crate::contract::{Incident, Report, TemplateRow};
 use crate::correlate::Mechanism;
 use crate::lifetime::LaunchedBy;
 use crate::report::course;
 use crate::report::plain::{count, harmless, short};
+use crate::report::reading::understanding;
 use crate::report::verdict::{remedy, template_name as name, verdict};
 
 /// Rows of a ranking that are shown; all are in the JSON.
-const ROWS: usize = 10;
+pub(super) const ROWS: usize = 10;
 /// Incidents that are shown, the newest; all are in the JSON.
 const INCIDENTS: usize = 40;
 
@@ -81,7 +81,7 @@ pub fn write(
     understanding(report, style, out)
 }
 
-fn bold(text: &str, style: Style) -> String {
+pub(super) fn bold(text: &str, style: Style) -> String {
     if style.colour { format!("\u{1b}[1m{text}\u{1b}[0m") } else { text.to_owned() }
 }
 
@@ -262,119 +262,6 @@ fn others(report: &Report, out: &mut dyn Write) -> io::Result<()> {
             })
             .collect();
         writeln!(out, "Other failures, not of this kind: {}.", shown.join("; "))?;
-    }
-    Ok(())
-}
-
-/// What could not be read or understood.
-fn understanding(report: &Report, style: Style, out: &mut dyn Write) -> io::Result<()> {
-    let coverage = &report.coverage;
-    let understood =
-        percent_of(coverage.lines_understood + coverage.lines_continued, coverage.lines);
-    writeln!(
-        out,
-        "Read {} with {} of {}; {understood} understood{}.",
-        count(coverage.files, "log"),
-        count(coverage.lines, "line"),
-        count(coverage.devices, "device"),
-        if coverage.lines_unknown > 0 {
-            format!(", {} not", coverage.lines_unknown)
-        } else {
-            String::new()
-        },
-    )?;
-    if coverage.assumed_wording > 0 {
-        writeln!(
-            out,
-            "Assumed wording: lines that prove {} of {} have a wording that nobody has confirmed.",
-            coverage.assumed_wording,
-            count(report.incidents.len() as u64, "incident"),
-        )?;
-    }
-    zones(coverage, out)?;
-    clocks(report, out)?;
-    list(
-        out,
-        style,
-        "Not read",
-        &coverage
-            .skipped
-            .iter()
-            .map(|skip| format!("{}: {}", skip.path, skip.reason))
-            .collect::<Vec<_>>(),
-    )?;
-    list(out, style, "Logs of no known format", &by_name(&coverage.unrecognised))?;
-    list(out, style, "Warnings", &report.warnings)
-}
-
-fn zones(coverage: &Coverage, out: &mut dyn Write) -> io::Result<()> {
-    let without = coverage.devices_without_zone.len() as u64;
-    if without == 0 {
-        return Ok(());
-    }
-    let who = if without == coverage.devices {
-        "every device".to_owned()
-    } else {
-        format!("{without} of {}", count(coverage.devices, "device"))
-    };
-    writeln!(out, "Time zone not known for {who}: their times are local, without an offset.")
-}
-
-/// Whose times are not those of their logs.
-fn clocks(report: &Report, out: &mut dyn Write) -> io::Result<()> {
-    let mut devices: Vec<&str> =
-        report.clock_changes.iter().map(|change| change.device.as_str()).collect();
-    devices.dedup();
-    if devices.is_empty() {
-        return Ok(());
-    }
-    let some: Vec<String> = devices.iter().take(3).map(|name| harmless(name).to_string()).collect();
-    let more = if devices.len() > some.len() { ", …" } else { "" };
-    let (of, some) = (count(devices.len() as u64, "device"), some.join(", "));
-    writeln!(out, "Clock set while logs were written, on {of}: {some}{more}.")?;
-    writeln!(
-        out,
-        "  Times before that are put on the clock after it; at_logged in the JSON is the log's own."
-    )
-}
-
-fn percent_of(part: u64, whole: u64) -> String {
-    let percent = (part * 100).checked_div(whole);
-    percent.map_or_else(|| "nothing".to_owned(), |percent| format!("{percent} %"))
-}
-
-/// Paths by the name of their file, the most frequent first: a file that every device has is
-/// one line.
-fn by_name(paths: &[String]) -> Vec<String> {
-    let mut names: BTreeMap<&str, (u64, &str)> = BTreeMap::new();
-    for path in paths {
-        let name = path.rsplit('/').next().unwrap_or(path);
-        names.entry(name).or_insert((0, path)).0 += 1;
-    }
-    let mut rows: Vec<(&str, (u64, &str))> = names.into_iter().collect();
-    rows.sort_by_key(|(_, (files, _))| std::cmp::Reverse(*files));
-    let row = |(name, (files, first)): (&str, (u64, &str))| match files {
-        1 => first.to_owned(),
-        files => format!("{files} × {name}, such as {first}"),
-    };
-    rows.into_iter().map(row).collect()
-}
-
-pub(super) fn list(
-    out: &mut dyn Write,
-    style: Style,
-    title: &str,
-    items: &[String],
-) -> io::Result<()> {
-    if items.is_empty() {
-        return Ok(());
-    }
-    writeln!(out, "{}", bold(&format!("{title} ({})", items.len()), style))?;
-    for item in items.iter().take(ROWS) {
-        writeln!(out, "  {}", harmless(item))?;
-    }
-    if items.len() > ROWS {
-        writeln!(out, "  … and {} more: --format json", items.len() - ROWS)?;
     }
     Ok(())
 }

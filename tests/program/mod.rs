@@ -40,6 +40,9 @@ pub fn run<S: AsRef<std::ffi::OsStr>>(args: &[S]) -> Outcome {
 pub fn run_with<S: AsRef<std::ffi::OsStr>>(args: &[S], variables: &[(&str, &str)]) -> Outcome {
     let mut command = Command::new(env!("CARGO_BIN_EXE_provtrace"));
     command.args(args).current_dir(root()).stdin(Stdio::null());
+    // Nobody's own overlays.
+    let nowhere = root().join("tests/no-settings");
+    command.env("XDG_CONFIG_HOME", &nowhere).env("APPDATA", &nowhere);
     for name in ["NO_COLOR", "CLICOLOR", "CLICOLOR_FORCE", "COLUMNS", "RAYON_NUM_THREADS"] {
         command.env_remove(name);
     }

@@ -1,0 +1,158 @@
+//! Overlays: each mistake gives one clear error with file, line and what to do; a right one makes a
+//! foreign log understood; and what the user expects is left out, and counted.
+
+mod program;
+
+use std::fs;
+
+use program::{count, list, names, root, run, text, write};
+use serde_json::Value;
+
+/// `tests/mistakes`: the first line of each overlay says which line is to be named, and what to do.
+#[test]
+fn each_mistake_is_told_once_with_line_and_remedy() {
+    let folder = root().join("tests/mistakes");
+    let mut wrong = Vec::new();
+    let all = names(&folder, |_| true);
+    assert!(all.len() >= 40, "{} mistakes", all.len());
+    for name in all {
+        let path = format!("tests/mistakes/{name}");
+        let bytes = fs::read(folder.join(&name)).expect("a readable overlay");
+        let first = String::from_utf8_lossy(&bytes).lines().next().map(str::to_owned);
+        let first = first.unwrap_or_default();
+        let expected = first.strip_prefix("# expected ").expect("a first line that says it");
+        let (line, remedy) = expected.split_once(": ").expect("a line and a remedy");
+        for args in [
+            vec!["formats", "validate", path.as_str()],
+            vec!["analyze", "samples/healthy", "--formats", path.as_str()],
+        ] {
+            let outcome = run(&args);
+            let said = if args[0] == "formats" { &outcome.stdout } else { &outcome.stderr };
+            let said = said.trim_start_matches("provtrace: ");
+            let right = outcome.status == 2
+                && said.starts_with(&format!("{path}:{line}: "))
+                && said.contains(remedy)
+                && said.trim_end().lines().count() == 1;
+            if !right {
+                wrong.push(format!(
+                    "{name}: wanted {line}: …{remedy}…, got {}: {said}",
+                    outcome.status
+                ));
+            }
+            if args[0] == "analyze" && !outcome.stdout.is_empty() {
+                wrong.push(format!("{name}: something was read before"));
+            }
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+#[test]
+fn the_examples_are_right() {
+    let outcome = run(&["formats", "validate", "docs/overlays"]);
+    assert_eq!(outcome.status, 0, "{}{}", outcome.stdout, outcome.stderr);
+    assert!(outcome.stdout.lines().count() >= 2, "{}", outcome.stdout);
+}
+
+/// A German scan's log, with a stamp that has the time in front.
+const FOREIGN: &str = "12.07.53 Uhr am 24.03.25 > Aufruf: vulscan.exe /scan=0\r\n\
+     12.07.53 Uhr am 24.03.26 > Aufruf: vulscan.exe /scan=0\r\n\
+     12.09.44 Uhr am 24.03.26 > Die Überprüfung beginnt\r\n\
+     12.15.02 Uhr am 24.03.26 > Beendet, Ergebnis 435\r\n";
+
+const OVERLAY: &str = r#"
+schema = 1
+
+[[stamp]]
+name = "german"
+layout = "{hour}.{minute}.{second} Uhr am {day}.{month}.{year} > "
+specimen = "12.07.53 Uhr am 24.03.25 > Aufruf"
+reads = "2025-03-24T12:07:53"
+mark = "seen"
+
+[[format]]
+name = "vulscan"
+stamps = ["german"]
+
+[[format.message]]
+name = "start in German"
+means = "run_starts"
+pattern = '^Aufruf: (?<arguments>.*)'
+specimen = "Aufruf: vulscan.exe /scan=0"
+mark = "seen"
+
+[[format.message]]
+name = "begins in German"
+means = "scan_starts"
+pattern = 'Überprüfung beginnt'
+specimen = "Die Überprüfung beginnt"
+mark = "seen"
+
+[[format.message]]
+name = "end in German"
+means = "run_ends"
+pattern = '^Beendet, Ergebnis (?<code_decimal>-?\d+)'
+specimen = "Beendet, Ergebnis 435"
+mark = "seen"
+"#;
+
+#[test]
+fn a_foreign_log_is_understood_with_its_overlay() {
+    let folder = tempfile::tempdir().expect("a folder");
+    write(&folder.path().join("share/BER-1/vulscan.log"), FOREIGN.as_bytes());
+    write(&folder.path().join("overlays/german.toml"), OVERLAY.as_bytes());
+    let share = folder.path().join("share").display().to_string();
+    let overlays = folder.path().join("overlays").display().to_string();
+    let without = run(&["events", &share]);
+    assert_eq!(without.stdout.lines().count(), 0, "{}", without.stdout);
+    let with = run(&["events", &share, "--formats", &overlays]);
+    let lines: Vec<&str> = with.stdout.lines().collect();
+    assert_eq!(lines.len(), 4, "{}{}", with.stdout, with.stderr);
+    // The same time a year later: a date behind the time is read for every line.
+    assert!(lines[0].contains("2025-03-24 12:07:53"), "{}", lines[0]);
+    assert!(lines[1].contains("2026-03-24 12:07:53"), "{}", lines[1]);
+    assert!(lines[2].contains("scan_starts") && lines[3].contains("run_ends"), "{lines:?}");
+    let report = run(&["analyze", &share, "--formats", &overlays, "--format", "json"]).report();
+    assert_eq!(list(&report["coverage"], "overlays").len(), 1);
+}
+
+#[test]
+fn a_rule_of_the_same_name_replaces_a_built_in_one() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let overlay = folder.path().join("own.toml");
+    let own = "schema = 1\n[[format]]\nname = \"vulscan\"\n[[format.message]]\nname = \"start\"\n\
+               means = \"run_starts\"\npattern = '^Fresh start'\nspecimen = \"Fresh start\"\nmark = \"seen\"\n";
+    write(&overlay, own.as_bytes());
+    let overlay = overlay.display().to_string();
+    let shown = run(&["formats", "show", "vulscan", "--formats", &overlay]).stdout;
+    assert!(shown.contains("Fresh\\s+start") && !shown.contains("Command\\s+line"), "{shown}");
+    let listed = run(&["formats", "list", "--formats", &overlay]).stdout;
+    assert!(listed.contains("1 from overlays"), "{listed}");
+}
+
+#[test]
+fn expected_failures_are_left_out_and_counted() {
+    let analyze = |more: &[&str]| -> Value {
+        let args = [&["analyze", "samples/scan-running", "--format", "json"], more].concat();
+        run(&args).report()
+    };
+    let all = analyze(&[]);
+    let found = list(&all, "incidents").len() as u64;
+    assert_eq!(found, 2);
+    for more in [["--ignore-step", "install acrobat*"], ["--ignore-code", "-1917517412"]] {
+        let less = analyze(&more);
+        assert_eq!(list(&less, "incidents").len(), 0, "{more:?}");
+        assert_eq!(count(&less["coverage"]["ignored"], "incidents"), found, "{more:?}");
+        let affected = list(&less, "templates").iter().map(|row| count(row, "affected_runs"));
+        assert_eq!(affected.sum::<u64>(), 0, "{more:?}");
+    }
+    let status = |more: &[&str]| {
+        run(&[&["analyze", "samples/scan-running", "--fail-on", "any"], more].concat()).status
+    };
+    assert_eq!((status(&[]), status(&["--ignore-code", "0x8DB5019C"])), (1, 0));
+    let told = run(&["analyze", "samples/scan-running", "--ignore-code", "412"]).stdout;
+    assert!(told.contains("Left out, as you expect them: 2 incidents"), "{told}");
+    let other = analyze(&["--ignore-step", "Install Chrome"]);
+    assert_eq!(list(&other, "incidents").len() as u64, found);
+    assert_eq!(text(&other, "schema"), "provtrace.report.v1");
+}
