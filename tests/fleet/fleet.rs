@@ -7,6 +7,7 @@ mod bundle;
 mod catalog;
 mod clock;
 mod deploy_log;
+mod dialect;
 mod encoding;
 mod facts;
 mod options;

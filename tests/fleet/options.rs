@@ -1,7 +1,7 @@
 //! What was asked for. The presets of `--condition` only fill in what no flag has set.
 
+use crate::dialect::Dialect;
 use clap::{Parser, ValueEnum};
-use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 /// Simulates a fleet of provisioned devices: their logs, and the truth beside them.
@@ -43,7 +43,7 @@ pub(crate) struct Arguments {
     /// Writes the mapping `task_id,template,step` to this file.
     #[arg(long)]
     pub(crate) tasks: Option<PathBuf>,
-    /// JSON object old phrase -> new phrase, applied to every agent log.
+    /// Another wording for every agent log: stamps, texts and the refusal code (tests/fleet/wordings/).
     #[arg(long)]
     pub(crate) wording: Option<PathBuf>,
     /// Longest random delay of the local scheduler, in minutes.
@@ -168,7 +168,7 @@ pub(crate) struct Options {
     pub(crate) history_days: i64,
     /// Bytes of scan history that each device adds.
     pub(crate) bulk_each: Option<u64>,
-    pub(crate) wording: BTreeMap<String, String>,
+    pub(crate) wording: Option<Dialect>,
     pub(crate) max_delay: i64,
     pub(crate) refusal_code: u32,
     /// UTC second from which runs use the workaround.
@@ -218,6 +218,8 @@ impl Arguments {
         let on = |toggle: Option<Toggle>| toggle.map_or(!bare, |t| t == Toggle::On);
         let bulk = self.bulk.as_deref().map(byte_count).transpose()?;
         let disorder = switches.disorder(hostile);
+        let wording = self.wording.as_deref().map(Dialect::read).transpose()?;
+        let code = wording.as_ref().map_or(self.refusal_code, |wording| wording.code.clone());
         Ok(Options {
             truth: self.truth.unwrap_or_else(|| beside(&self.out)),
             out: self.out,
@@ -231,9 +233,9 @@ impl Arguments {
             span: self.span,
             history_days: self.history_days.clamp(0, if self.ambiguous_dates { 6 } else { 36_500 }),
             bulk_each: bulk.map(|bytes| bytes / self.devices),
-            wording: read_wording(self.wording.as_deref())?,
+            wording,
             max_delay: self.max_delay.max(0),
-            refusal_code: hex_code(&self.refusal_code)?,
+            refusal_code: hex_code(&code)?,
             workaround_from,
             ambiguous_dates: self.ambiguous_dates,
             task_names: self.task_names,
@@ -315,14 +317,4 @@ fn day_number(text: &str, flag: &str) -> Result<i64, String> {
     let day = chrono::NaiveDate::parse_from_str(text, "%Y-%m-%d")
         .map_err(|_| format!("{flag} {text}: not a day; write YYYY-MM-DD"))?;
     Ok(day.and_time(chrono::NaiveTime::MIN).and_utc().timestamp() / 86_400)
-}
-
-fn read_wording(path: Option<&Path>) -> Result<BTreeMap<String, String>, String> {
-    let Some(path) = path else {
-        return Ok(BTreeMap::new());
-    };
-    let text = std::fs::read_to_string(path)
-        .map_err(|error| format!("cannot read wording {}: {error}", path.display()))?;
-    serde_json::from_str(&text)
-        .map_err(|error| format!("{}: {error}; write one JSON object of texts", path.display()))
 }

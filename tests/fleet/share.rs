@@ -186,11 +186,9 @@ impl Clerk<'_> {
     }
 
     fn reword(&self, records: &mut [Record]) {
-        for record in records {
-            for (old, new) in &self.options.wording {
-                if record.text.contains(old.as_str()) {
-                    record.text = record.text.replace(old.as_str(), new);
-                }
+        if let Some(dialect) = &self.options.wording {
+            for record in records {
+                record.text = dialect.text(&record.text);
             }
         }
     }
@@ -258,7 +256,13 @@ impl Clerk<'_> {
 
     fn print(&self, record: &Record, text: &mut String) {
         let start = text.len();
-        print(record, &self.story.clock, self.style, text);
+        match &self.options.wording {
+            Some(dialect) => {
+                text.push_str(&dialect.stamp(record, self.story.clock.local(record.at)));
+                text.push_str(&record.text);
+            }
+            None => print(record, &self.story.clock, self.style, text),
+        }
         if text[start..].contains('\n') {
             let folded = text[start..].replace('\n', self.fate.line_end);
             text.truncate(start);
