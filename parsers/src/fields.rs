@@ -17,6 +17,8 @@ pub(crate) enum Field {
     Day,
     Month,
     Year,
+    /// A year with so many digits of other fields right behind it.
+    PackedYear(usize),
     Date,
     Time,
     Hour,
@@ -56,12 +58,31 @@ impl Field {
         })
     }
 
+    /// Whether it is two digits where nothing parts it from its neighbours.
+    fn packs(self) -> bool {
+        matches!(
+            self,
+            Field::Day | Field::Month | Field::Hour | Field::Minute | Field::Second
+        )
+    }
+
+    /// Years that other digits follow without anything between learn how many.
+    pub(crate) fn pack(fields: &mut [Field]) {
+        for at in 0..fields.len() {
+            let behind = fields[at + 1..].iter().take_while(|field| field.packs()).count();
+            if fields[at] == Field::Year && behind > 0 {
+                fields[at] = Field::PackedYear(2 * behind);
+            }
+        }
+    }
+
     /// Whether the stamp itself is made of it.
     pub(crate) fn is_time(self) -> bool {
         match self {
             Field::Day
             | Field::Month
             | Field::Year
+            | Field::PackedYear(_)
             | Field::Date
             | Field::Time
             | Field::Hour
@@ -137,7 +158,11 @@ impl Draft {
                 set(&mut self.month, alt((month_name, |t| number(t, 1, 2))).parse(text))?
             }
             Field::Month => word(&mut self.month, text, &words.months)?,
-            Field::Year => year(&mut self.year, text)?,
+            Field::Year => year(&mut self.year, text, 4)?,
+            Field::PackedYear(behind) => {
+                let digits = text.iter().take_while(|byte| byte.is_ascii_digit()).count();
+                year(&mut self.year, text, digits.checked_sub(behind)?.min(4))?
+            }
             Field::Date => self.slash_date(text, order)?,
             Field::Time => set(&mut self.time, time(text))?,
             Field::Hour => set(&mut self.hour, number(text, 1, 2))?,
@@ -203,8 +228,8 @@ fn number(text: &[u8], least: usize, most: usize) -> IResult<&[u8], u32> {
 }
 
 /// Four digits, or two of this century.
-fn year<'a>(slot: &mut Option<i32>, text: &'a [u8]) -> Option<&'a [u8]> {
-    let (rest, year) = number(text, 2, 4).ok()?;
+fn year<'a>(slot: &mut Option<i32>, text: &'a [u8], most: usize) -> Option<&'a [u8]> {
+    let (rest, year) = number(text, 2, most.max(2)).ok()?;
     let year = match text.len() - rest.len() {
         2 => 2000 + year,
         4 => year,

@@ -78,9 +78,13 @@ impl StampToml {
         let read = reader.read(self.specimen.get_ref().as_bytes());
         match read.map(|envelope| envelope.stamp.0) {
             Some(millis) if millis == wanted.and_utc().timestamp_millis() => Ok(layout),
-            Some(_) => {
-                let what = "the layout reads another time off this specimen than `reads` says; \
-                            check the order of its fields";
+            Some(millis) => {
+                let found = chrono::DateTime::from_timestamp_millis(millis).unwrap_or_default();
+                let what = format!(
+                    "the layout reads {} off this specimen, and `reads` says another time; check \
+                     the order of its fields",
+                    found.format("%Y-%m-%dT%H:%M:%S%.f")
+                );
                 Err(place(self.specimen.span()).error(what))
             }
             None => {
@@ -140,6 +144,7 @@ impl Layout {
                         {month} {year}";
             return Err(what.to_owned());
         }
+        Field::pack(&mut fields);
         let last = fields.iter().rposition(|field| field.is_time());
         let stamp_fields = last.map_or(fields.len(), |last| last + 1);
         Ok(Layout { name, mark, written: layout.to_owned(), fields, words, stamp_fields })
