@@ -1,7 +1,7 @@
 //! One device: its sources → its report. A pure function, so that devices run in parallel
 //! and memory is bounded by the devices in flight.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use provtrace_parsers::code::{CodeTable, ExitCode};
 use provtrace_parsers::engine::LineCounts;
@@ -17,7 +17,7 @@ use crate::contract::{
 };
 use crate::correlate::{self, Findings, Proof};
 use crate::course::Shown;
-use crate::coverage::Ignored;
+use crate::coverage::{self, FormatCoverage, Ignored};
 use crate::discover::{Device, Skipped};
 use crate::ending::{self, Ending, RunState};
 use crate::expected;
@@ -61,6 +61,8 @@ pub struct DeviceReport {
     pub bytes: u64,
     /// What became of its lines.
     pub counts: LineCounts,
+    /// How well each format was understood.
+    pub formats: BTreeMap<String, FormatCoverage>,
     /// What could not be read.
     pub skipped: Vec<Skipped>,
     /// What a reader should know.
@@ -200,6 +202,7 @@ pub fn analyze(device: &Device, request: &Request, progress: &dyn Fn(u64)) -> De
         files: story.logs.sources.len() as u64,
         bytes: story.logs.sources.iter().map(|log| log.bytes).sum(),
         counts,
+        formats: coverage::of_device(&story.logs.sources),
         skipped: story.logs.skipped.clone(),
         warnings: [story.logs.warnings.clone(), story.timeline.warnings.clone()].concat(),
         runs_outside: (with_steps.len() - runs.len()) as u64,

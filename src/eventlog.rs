@@ -147,7 +147,9 @@ impl EventLog<'_> {
         let raw = text.as_bytes();
         let mut block = Block::record(raw, offset, length);
         let (stamp, pid, tid, rule) = (None, None, None, None);
-        let line = Line { number, offset, raw, stamp, pid, tid, outcome, event, rule };
+        let (layout, message_at) = (None, 0);
+        let line =
+            Line { number, offset, raw, stamp, pid, tid, layout, message_at, outcome, event, rule };
         sink.line(&line, &mut block);
         sink.end_block(&mut block);
     }

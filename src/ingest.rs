@@ -72,6 +72,8 @@ pub struct SourceLog {
     pub path: String,
     /// Its name in that file, if the file is an archive.
     pub member: Option<String>,
+    /// The name of its format.
+    pub format: String,
     /// Whose traces its lines are.
     pub kind: SourceKind,
     /// The task id in the file's name.
@@ -124,6 +126,7 @@ pub fn read_device(device: &Device, formats: &Formats, progress: &dyn Fn(u64)) -
         logs.sources.push(SourceLog {
             path: source.path().to_owned(),
             member: source.member.as_ref().map(|member| member.name.clone()),
+            format: format.name.clone(),
             kind: format.kind,
             task: source.task.clone(),
             entries: keeper.entries,

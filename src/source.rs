@@ -332,6 +332,8 @@ impl<'f> OpenSource<'f> {
                 stamp: None,
                 pid: None,
                 tid: None,
+                layout: None,
+                message_at: 0,
                 outcome,
                 event,
                 rule: None,

@@ -7,7 +7,7 @@ use polars::prelude::PolarsResult;
 use crate::contract::{
     DeviceRow, Incident, LongWait, OtherFailure, Report, RunsByState, Tool, UnfinishedRun,
 };
-use crate::coverage::Coverage;
+use crate::coverage::{self, Coverage};
 use crate::device::{DeviceReport, Request, RunReport, hex};
 use crate::discover::Share;
 use crate::ending::RunState;
@@ -199,6 +199,8 @@ fn coverage(devices: &[DeviceReport], share: &Share) -> Coverage {
             coverage.devices_without_zone.push(device.device.clone());
         }
     }
+    coverage.formats = coverage::merged(devices.iter().map(|device| &device.formats));
+    coverage.caution = coverage.caution();
     coverage.skipped.sort();
     coverage.devices_without_zone.sort();
     coverage

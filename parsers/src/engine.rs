@@ -164,6 +164,7 @@ impl<'f> Reader<'f> {
         let own = if self.format.stamps.is_empty() { None } else { self.stamps.read(raw) };
         let message_at = own.map_or(0, |envelope| envelope.message_at);
         if let Some(envelope) = own {
+            self.counts.stamped += 1;
             self.above =
                 Some(Above { stamp: envelope.stamp, pid: envelope.pid, tid: envelope.tid });
         }
@@ -200,6 +201,8 @@ impl<'f> Reader<'f> {
             stamp: above.map(|above| above.stamp),
             pid: above.and_then(|above| above.pid),
             tid: above.and_then(|above| above.tid),
+            layout: own.map(|_| self.stamps.layout()),
+            message_at,
             outcome,
             event,
             rule,

@@ -22,5 +22,6 @@ pub mod overlay;
 pub mod policy_status;
 pub mod rule;
 mod schema;
+pub mod shape;
 pub mod stamp;
 pub mod text;

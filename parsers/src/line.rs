@@ -16,7 +16,7 @@ pub enum Outcome {
     Unknown,
 }
 
-/// Counts of lines; the last three add up to the first.
+/// Counts of lines; understood, continued and unknown ones add up to all.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct LineCounts {
     /// All lines.
@@ -27,6 +27,8 @@ pub struct LineCounts {
     pub continued: u64,
     /// The rest.
     pub unknown: u64,
+    /// Of all lines, those with a stamp of their own.
+    pub stamped: u64,
 }
 
 impl LineCounts {
@@ -36,6 +38,7 @@ impl LineCounts {
         self.understood += other.understood;
         self.continued += other.continued;
         self.unknown += other.unknown;
+        self.stamped += other.stamped;
     }
 }
 
@@ -54,6 +57,10 @@ pub struct Line<'a> {
     pub pid: Option<u32>,
     /// Thread id in the envelope.
     pub tid: Option<u32>,
+    /// Which of the format's layouts read its own stamp; `None` for a line without one.
+    pub layout: Option<usize>,
+    /// Where its message begins, in bytes of `raw`.
+    pub message_at: usize,
     /// What became of it.
     pub outcome: Outcome,
     /// The event, for [`Outcome::Event`].

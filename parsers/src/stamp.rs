@@ -60,6 +60,11 @@ impl StampReader {
         StampReader { layouts, order, last: 0, cached: None, cache: [0; 48], reach, parsed: 0 }
     }
 
+    /// Which layout read the last stamp.
+    pub fn layout(&self) -> usize {
+        self.last
+    }
+
     /// The envelope of `line`, or `None` for a line without a stamp.
     pub fn read(&mut self, line: &[u8]) -> Option<Envelope> {
         // Every layout has a time, and no line without a digit in front has one.

@@ -43,6 +43,10 @@ pub fn write(
     out: &mut dyn Write,
 ) -> io::Result<()> {
     let width = usize::from(style.width);
+    if let Some(caution) = &report.coverage.caution {
+        let caution = format!("Caution: {caution}.");
+        writeln!(out, "{}\n", bold(&fill(&harmless(&caution).to_string(), width), style))?;
+    }
     writeln!(out, "{}\n", bold(&fill(&verdict(report), width), style))?;
     if let Some(remedy) = remedy(report) {
         writeln!(out, "{}\n", fill(&remedy, width))?;
