@@ -346,6 +346,7 @@ mod tests {
         SourceLog {
             path: path.to_owned(),
             member: None,
+            format: String::new(),
             kind,
             task: None,
             entries: seconds.iter().map(entry).collect(),

@@ -62,12 +62,34 @@ pub enum FormatsCommand {
         #[command(flatten)]
         formats: FormatArgs,
     },
+    /// What is understood of a share's logs, and what the rest looks like
+    Check(CheckArgs),
     /// Check overlays: one line a file; status 2 if one is wrong
     Validate {
         /// Overlays, or folders of them
         #[arg(value_name = "PATH", required = true)]
         paths: Vec<PathBuf>,
     },
+}
+
+/// `formats check`
+#[derive(Debug, Args)]
+pub struct CheckArgs {
+    /// What is read.
+    #[command(flatten)]
+    pub input: InputArgs,
+    /// Devices that are read side by side [default: one per core]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1024))]
+    pub threads: Option<u16>,
+    /// No progress bar
+    #[arg(long)]
+    pub no_progress: bool,
+    /// How many shapes of lines are shown [default: 15]
+    #[arg(long, value_name = "N")]
+    pub top: Option<u16>,
+    /// How it is written
+    #[arg(long, value_enum, default_value = "table")]
+    pub format: Format,
 }
 
 /// Which overlays are in force.

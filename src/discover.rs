@@ -88,6 +88,8 @@ pub struct Share {
     pub skipped: Vec<Skipped>,
     /// Logs by their name that no format fits.
     pub unrecognised: Vec<String>,
+    /// Of these, those that speak of the agent's programs.
+    pub like_agents: Vec<String>,
     /// Files that are no logs.
     pub other_files: u64,
 }
@@ -148,6 +150,7 @@ pub fn discover(
     let logs = recognise_all(found, formats, &mut share);
     share.devices = devices(logs, &roots, layout, formats, &mut share.skipped);
     share.unrecognised.sort();
+    share.like_agents.sort();
     share.skipped.sort();
     Ok(share)
 }
@@ -275,7 +278,12 @@ fn recognise_all(found: Vec<Found>, formats: &Formats, share: &mut Share) -> Vec
     for (found, kind) in kinds {
         match kind {
             Kind::Log(log) => logs.push((found, log)),
-            Kind::UnknownLog => share.unrecognised.push(found.shown),
+            Kind::UnknownLog { of_agent } => {
+                if of_agent {
+                    share.like_agents.push(found.shown.clone());
+                }
+                share.unrecognised.push(found.shown);
+            }
             Kind::Other => share.other_files += 1,
             Kind::Unreadable(reason) => share.skipped.push(Skipped { path: found.shown, reason }),
         }

@@ -256,10 +256,9 @@ struct Last {
 
 impl<'f> Keeper<'f> {
     fn new(format: &'f Format, room: usize) -> Keeper<'f> {
-        let entries = Vec::new();
         Keeper {
             format,
-            entries,
+            entries: Vec::new(),
             dropped: 0,
             impossible: 0,
             room,

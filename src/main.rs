@@ -43,6 +43,7 @@ mod signature;
 mod source;
 mod spans;
 mod summary;
+mod survey;
 mod tasks;
 mod testimony;
 mod timeline;
@@ -60,7 +61,8 @@ use provtrace_parsers::code::{ExitCode, Notation};
 use rayon::prelude::*;
 
 use crate::cli::{
-    AnalyzeArgs, Cli, Command, EventsArgs, FailOn, Format, FormatsCommand, InputArgs, TimelineArgs,
+    AnalyzeArgs, CheckArgs, Cli, Command, EventsArgs, FailOn, Format, FormatsCommand, InputArgs,
+    TimelineArgs,
 };
 use crate::clock::Window;
 use crate::device::Request;
@@ -73,6 +75,8 @@ use crate::tasks::Tasks;
 
 /// Exit status: the condition of `--fail-on` holds.
 const FOUND: u8 = 1;
+/// Devices that are read before what is known of them is put together.
+const AT_A_TIME: usize = 64;
 /// Exit status: no report could be made.
 const NO_REPORT: u8 = 2;
 
@@ -218,12 +222,46 @@ fn formats(command: &FormatsCommand) -> Result<u8, Failure> {
             })?;
             formats::show(format, &mut out)?;
         }
+        FormatsCommand::Check(args) => return check(args),
         FormatsCommand::Validate { paths } => {
             let right = formats::validate(paths, &mut out)?;
             return Ok(if right { 0 } else { NO_REPORT });
         }
     }
     Ok(0)
+}
+
+/// `formats check`
+fn check(args: &CheckArgs) -> Result<u8, Failure> {
+    let request = request(&args.input, None, Window::default())?;
+    let share = find(&args.input, &request)?;
+    let progress = Progress::new(&share, args.no_progress);
+    let totals = in_parallel(args.threads, || {
+        let read = |device| survey::of_device(device, &request.formats, &|n| progress.read(n));
+        let mut totals = survey::Totals::default();
+        // Some at a time: what is kept of them must not grow with the share.
+        for devices in share.devices.chunks(AT_A_TIME) {
+            let read: Vec<_> = devices.par_iter().map(read).collect();
+            read.into_iter().for_each(|device| totals.add(device));
+        }
+        totals
+    })?;
+    progress.finish();
+    let survey = totals.finish(&share);
+    tell_skipped(&survey.skipped);
+    if survey.files == 0 {
+        return Err(nothing_readable(&share, survey.skipped.len()));
+    }
+    let mut out = output(&args.input, &share)?;
+    match args.format {
+        Format::Json => report::json::write(&survey, &mut out)?,
+        Format::Table => {
+            let top = args.top.map_or(report::survey::SHAPES, usize::from);
+            report::survey::write(&survey, style(&args.input, None), top, &mut out)?;
+        }
+    }
+    out.finish()?;
+    Ok(status(&args.input, &survey.skipped, 0))
 }
 
 /// The failures that the user said are expected, with those of the overlays.
@@ -292,6 +330,7 @@ fn find(input: &InputArgs, request: &Request) -> Result<Share, Failure> {
     let of_asked = |path: &str| path.split('/').any(is_asked);
     share.skipped.retain(|skipped| of_asked(&skipped.path));
     share.unrecognised.retain(|path| of_asked(path));
+    share.like_agents.retain(|path| of_asked(path));
     if share.devices.is_empty() {
         let more = if all.len() > 10 { ", …" } else { "" };
         let some = all.iter().take(10).map(String::as_str).collect::<Vec<_>>().join(", ");

@@ -15,6 +15,18 @@ use crate::place::{self, Member};
 /// How much of a file is looked at, in bytes.
 const HEAD: u64 = 64 << 10;
 
+/// Names of the agent's programs and folders, in lower case: a log that has one may be the agent's.
+const WORDS: [&str; 8] = [
+    "sdclient",
+    "vulscan",
+    "localsch",
+    "policysync",
+    "ldprovision",
+    "landesk",
+    "ldclient",
+    "custjob",
+];
+
 /// What a log is.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Log {
@@ -30,7 +42,10 @@ pub enum Kind {
     /// A log of a known format.
     Log(Log),
     /// A log by its name, of no known format.
-    UnknownLog,
+    UnknownLog {
+        /// Whether it speaks of the agent's programs.
+        of_agent: bool,
+    },
     /// No log.
     Other,
     /// Why it can't be told.
@@ -56,9 +71,19 @@ pub fn recognise(shown: &str, file: &Path, member: Option<&Member>, formats: &Fo
         Err(error) => Kind::Unreadable(plain(&error)),
         Ok(head) => match by_content(&head, formats) {
             Some(format) => Kind::Log(Log { format, task: None }),
-            None => Kind::UnknownLog,
+            None => Kind::UnknownLog { of_agent: is_of_agent(&head) },
         },
     }
+}
+
+/// Whether a file's head speaks of the agent's programs or folders.
+fn is_of_agent(head: &[u8]) -> bool {
+    let head = text::searchable(head).to_ascii_lowercase();
+    WORDS.iter().any(|word| memmem(&head, word.as_bytes()))
+}
+
+fn memmem(text: &[u8], word: &[u8]) -> bool {
+    text.windows(word.len()).any(|part| part == word)
 }
 
 /// The host's name that a file of facts about a device begins with.

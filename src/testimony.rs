@@ -233,7 +233,16 @@ mod tests {
             };
             let entries = seconds.iter().map(entry).collect();
             let (path, member, task) = (String::new(), None, None);
-            SourceLog { path, member, kind, task, entries, counts: Default::default(), bytes: 0 }
+            SourceLog {
+                path,
+                member,
+                format: String::new(),
+                kind,
+                task,
+                entries,
+                counts: Default::default(),
+                bytes: 0,
+            }
         };
         let sources =
             vec![source(SourceKind::Vulscan, own), source(SourceKind::EventLog, event_log)];

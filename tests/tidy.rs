@@ -19,7 +19,7 @@ const LONGEST_FILE: usize = 400;
 const FLAT_TABLES: [(&str, &str); 0] = [];
 
 /// The modules of the binary in the order in which data flows: each uses only those before it.
-const FLOW: [&str; 50] = [
+const FLOW: [&str; 51] = [
     "paths",
     "place",
     "archive",
@@ -67,6 +67,7 @@ const FLOW: [&str; 50] = [
     "signature",
     "rank",
     "summary",
+    "survey",
     "report",
     "formats",
     "main",
@@ -78,7 +79,7 @@ const HOMES: [(&str, &[&str]); 31] = [
     ("chrono", &["src/clock.rs", "src/zones.rs"]),
     ("chrono-tz", &["src/zones.rs"]),
     ("clap", &["src/cli.rs", "src/main.rs"]),
-    ("comfy-table", &["src/report/table.rs"]),
+    ("comfy-table", &["src/report/survey.rs", "src/report/table.rs"]),
     ("console", &["src/progress.rs"]),
     ("csv", &["src/tasks.rs"]),
     ("evtx", &["src/eventlog.rs"]),
@@ -99,14 +100,16 @@ const HOMES: [(&str, &[&str]); 31] = [
             "src/discover.rs",
             "src/ending.rs",
             "src/lifetime.rs",
+            "src/report/json.rs",
             "src/run.rs",
+            "src/survey.rs",
         ],
     ),
     ("serde_json", &["src/eventlog.rs", "src/report/json.rs"]),
     ("sha2", &["src/device.rs", "src/signature.rs"]),
     ("strsim", &["src/zones.rs"]),
     ("tempfile", &["src/output.rs"]),
-    ("textwrap", &["src/report/table.rs"]),
+    ("textwrap", &["src/report/survey.rs", "src/report/table.rs"]),
     ("walkdir", &["src/discover.rs"]),
     ("zip", &["src/archive.rs"]),
     // The parsers.

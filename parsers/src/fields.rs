@@ -60,10 +60,7 @@ impl Field {
 
     /// Whether it is two digits where nothing parts it from its neighbours.
     fn packs(self) -> bool {
-        matches!(
-            self,
-            Field::Day | Field::Month | Field::Hour | Field::Minute | Field::Second
-        )
+        matches!(self, Field::Day | Field::Month | Field::Hour | Field::Minute | Field::Second)
     }
 
     /// Years that other digits follow without anything between learn how many.

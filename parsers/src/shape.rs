@@ -74,7 +74,8 @@ fn word_length(text: &str) -> usize {
 
 /// A word with digits, or the name of a program.
 fn word(text: &str) -> Option<(char, usize)> {
-    let signed = text.strip_prefix('-').filter(|rest| rest.starts_with(|c: char| c.is_ascii_digit()));
+    let signed =
+        text.strip_prefix('-').filter(|rest| rest.starts_with(|c: char| c.is_ascii_digit()));
     if let Some(digits) = signed {
         return Some((NUMBER, 1 + word_length(digits)));
     }
@@ -101,8 +102,9 @@ fn path(text: &str, before: char) -> Option<usize> {
     let bytes = text.as_bytes();
     let drive = matches!(bytes, [letter, b':', b'\\' | b'/', ..] if letter.is_ascii_alphabetic());
     let share = bytes.starts_with(b"\\\\");
-    let address = text.get(..4).is_some_and(|start| start.eq_ignore_ascii_case("http"))
-        && text.contains("://");
+    let address = ["http://", "https://", "ftp://"].iter().any(|scheme| {
+        text.get(..scheme.len()).is_some_and(|start| start.eq_ignore_ascii_case(scheme))
+    });
     let registry = ["HKLM\\", "HKEY_", "HKCU\\"].iter().any(|root| text.starts_with(root));
     if !(drive || share || address || registry) {
         return None;
@@ -122,7 +124,8 @@ fn is_closing(letter: char) -> bool {
 /// A path's folders may hold blanks and brackets; its last name ends at the first one, or with
 /// the name of a program.
 fn file_path(text: &str) -> usize {
-    let stops = |c: char| matches!(c, '"' | '<' | '>' | '|' | '*' | '?' | '“' | '»' | '】' | '„' | '«');
+    let stops =
+        |c: char| matches!(c, '"' | '<' | '>' | '|' | '*' | '?' | '“' | '»' | '】' | '„' | '«');
     let most = text.find(stops).unwrap_or(text.len());
     let own = &text[..most];
     let lower = own.to_ascii_lowercase();
@@ -140,7 +143,8 @@ fn file_path(text: &str) -> usize {
 fn arguments(message: &str, rest: &str, before: char) -> Option<usize> {
     let opens = matches!(rest.as_bytes(), [b'/', letter, ..] if letter.is_ascii_alphabetic());
     let at = message.len() - rest.len();
-    if !opens || before.is_alphanumeric() || matches!(before, '/' | '.' | NUMBER | PATH | ARGUMENTS) {
+    if !opens || before.is_alphanumeric() || matches!(before, '/' | '.' | NUMBER | PATH | ARGUMENTS)
+    {
         return None;
     }
     let closing = message[..at].chars().next_back().and_then(|open| match open {
@@ -189,15 +193,15 @@ impl<P> Default for Shapes<P> {
 }
 
 impl<P: Clone> Shapes<P> {
-    /// Counts a masked message of a device.
-    pub fn add(&mut self, masked: &str, place: impl FnOnce() -> P) {
+    /// Counts a masked message of a device, which stands for so many lines.
+    pub fn add(&mut self, masked: &str, lines: u64, place: impl FnOnce() -> P) {
         if let Some(seen) = self.seen.get_mut(masked) {
-            seen.lines += 1;
+            seen.lines += lines;
         } else if self.seen.len() < MOST_SHAPES {
-            let seen = Seen { lines: 1, devices: 1, first: place() };
+            let seen = Seen { lines, devices: 1, first: place() };
             self.seen.insert(masked.to_owned(), seen);
         } else {
-            self.others += 1;
+            self.others += lines;
         }
     }
 
@@ -324,12 +328,18 @@ mod tests {
     fn what_varies_is_masked() {
         let table = [
             ("Proces zwrócił -1917976164", "Proces zwrócił #"),
-            (r"fork [X:\ldclient\imagew.exe] [/rb- /o \\images\w11\base.tbi]", "fork [<path>] [<arguments>]"),
+            (
+                r"fork [X:\ldclient\imagew.exe] [/rb- /o \\images\w11\base.tbi]",
+                "fork [<path>] [<arguments>]",
+            ),
             (
                 r"Start zadania 701: C:\Program Files (x86)\LANDesk\LDClient\vulscan.exe /scan=0 /reboot=never, proces 8123",
                 "Start zadania #: <path> <arguments>, proces #",
             ),
-            ("Found another instance of vulscan.exe is running", "Found another instance of <program> is running"),
+            (
+                "Found another instance of vulscan.exe is running",
+                "Found another instance of <program> is running",
+            ),
             ("Downloading http://core/a b.xml now", "Downloading <path> b.xml now"),
             (r"Arbeitsordner C:\Program Files (x86)\LANDesk\sdmcache", "Arbeitsordner <path>"),
             ("子プロセス終了値 0", "子プロセス終了値 #"),
@@ -348,9 +358,9 @@ mod tests {
         let mut text = String::new();
         for at in 0..12u8 {
             mask(&format!("Bearbeite Paket {} x", char::from(b'a' + at)), &mut text);
-            shapes.add(&text, || at);
+            shapes.add(&text, 1, || at);
             mask("Paket fertig", &mut text);
-            shapes.add(&text, || at);
+            shapes.add(&text, 1, || at);
         }
         let joined: Vec<_> =
             shapes.joined().into_iter().map(|(shape, seen)| (shown(&shape), seen.lines)).collect();
@@ -366,7 +376,7 @@ mod tests {
                 let mut text = String::new();
                 for line in lines {
                     mask(line, &mut text);
-                    shapes.add(&text, || ());
+                    shapes.add(&text, 1, || ());
                 }
                 shapes
             };

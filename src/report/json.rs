@@ -2,13 +2,13 @@
 
 use std::io::{self, Write};
 
-use crate::contract::Report;
+use serde::Serialize;
 
 /// Writes one object, indented, with a line end.
 ///
 /// # Errors
 /// Of the writer.
-pub fn write(report: &Report, out: &mut dyn Write) -> io::Result<()> {
+pub fn write(report: &impl Serialize, out: &mut dyn Write) -> io::Result<()> {
     serde_json::to_writer_pretty(Shield { out: &mut *out, carried: None }, report)?;
     out.write_all(b"\n")
 }

@@ -6,5 +6,6 @@ pub mod lanes;
 pub mod plain;
 pub mod reading;
 pub mod records;
+pub mod survey;
 pub mod table;
 pub mod verdict;

@@ -105,7 +105,7 @@ fn clocks(report: &Report, out: &mut dyn Write) -> io::Result<()> {
     )
 }
 
-fn percent_of(part: u64, whole: u64) -> String {
+pub(super) fn percent_of(part: u64, whole: u64) -> String {
     let percent = (part * 100).checked_div(whole);
     percent.map_or_else(|| "nothing".to_owned(), |percent| format!("{percent} %"))
 }

@@ -45,7 +45,7 @@ pub fn write(
     let width = usize::from(style.width);
     if let Some(caution) = &report.coverage.caution {
         let caution = format!("Caution: {caution}.");
-        writeln!(out, "{}\n", bold(&fill(&harmless(&caution).to_string(), width), style))?;
+        writeln!(out, "{}\n", bold(&fill(&harmless(&caution), width), style))?;
     }
     writeln!(out, "{}\n", bold(&fill(&verdict(report), width), style))?;
     if let Some(remedy) = remedy(report) {
@@ -89,7 +89,7 @@ pub(super) fn bold(text: &str, style: Style) -> String {
     if style.colour { format!("\u{1b}[1m{text}\u{1b}[0m") } else { text.to_owned() }
 }
 
-fn table(style: Style, header: &[&str]) -> Table {
+pub(super) fn table(style: Style, header: &[&str]) -> Table {
     let mut table = Table::new();
     table
         .load_style(TableStyle::new().header_separator(LineStyle::none().fill('─').junction('─')))
@@ -104,7 +104,7 @@ fn table(style: Style, header: &[&str]) -> Table {
     table
 }
 
-fn number(value: impl ToString) -> Cell {
+pub(super) fn number(value: impl ToString) -> Cell {
     Cell::new(value).set_alignment(CellAlignment::Right)
 }
 
