@@ -1,0 +1,137 @@
+//! What stands between a stamp and the message: ids, a level, a program's name.
+
+use std::collections::BTreeSet;
+
+/// A field stands in this share of the lines at least, in percent.
+const LEAST: usize = 95;
+/// More different words are no levels.
+const MOST_WORDS: usize = 8;
+/// Fewer lines tell nothing.
+const FEWEST: usize = 20;
+
+/// The layout of what most lines begin with; empty if that is their messages.
+pub(crate) fn of(rests: &[&str]) -> String {
+    let mut layout = unit(rests);
+    let rests = behind(rests, &layout);
+    let marks = common_marks(&rests);
+    let mut rests = behind(&rests, &marks);
+    layout.push_str(&marks);
+    if rests.len() < FEWEST {
+        return layout;
+    }
+    let mut ids = 0;
+    for _ in 0..4 {
+        let field = if ids == 0 { numbers(&rests, &layout) } else { None };
+        ids += usize::from(field.is_some());
+        let Some((field, after)) = field.or_else(|| word(&rests)) else { break };
+        let marks = common_marks(&after);
+        layout.push_str(&field);
+        layout.push_str(&marks);
+        rests = behind(&after, &marks);
+    }
+    layout
+}
+
+/// The letter of seconds, right behind their digits.
+fn unit(texts: &[&str]) -> String {
+    let own = |text: &str| {
+        let mut letters = text.chars();
+        let first = letters.next().filter(|letter| letter.is_alphabetic())?;
+        letters.next().is_some_and(|next| !next.is_alphanumeric()).then_some(first)
+    };
+    let Some(first) = texts.first().and_then(|text| own(text)) else { return String::new() };
+    let with = texts.iter().filter(|text| own(text) == Some(first)).count();
+    if with * 100 >= texts.len() * LEAST { first.to_string() } else { String::new() }
+}
+
+/// The blanks and signs with which all texts begin. Braces have a meaning in a layout.
+fn common_marks(texts: &[&str]) -> String {
+    let Some(first) = texts.first() else { return String::new() };
+    let is_mark = |c: char| !c.is_alphanumeric() && !matches!(c, '{' | '}' | '/' | '\\' | '"' | '_' | '<');
+    let mut marks: &str = &first[..first.find(|c| !is_mark(c)).unwrap_or(first.len())];
+    while !marks.is_empty() {
+        let with = texts.iter().filter(|text| text.starts_with(marks)).count();
+        if with * 100 >= texts.len() * LEAST {
+            break;
+        }
+        marks = &marks[..marks.char_indices().next_back().map_or(0, |(at, _)| at)];
+    }
+    // A blank in a layout stands for one or more.
+    let mut one = String::new();
+    for mark in marks.chars().map(|mark| if mark == '\t' { ' ' } else { mark }) {
+        if mark != ' ' || !one.ends_with(' ') {
+            one.push(mark);
+        }
+    }
+    one
+}
+
+fn behind<'t>(texts: &[&'t str], marks: &str) -> Vec<&'t str> {
+    let mut behind = Vec::new();
+    for text in texts {
+        let mut rest = *text;
+        let fits = marks.chars().all(|mark| {
+            let next = if mark == ' ' { rest.trim_start().len() } else { rest.len() };
+            let after = if mark == ' ' {
+                (next < rest.len()).then(|| &rest[rest.len() - next..])
+            } else {
+                rest.strip_prefix(mark)
+            };
+            rest = after.unwrap_or(rest);
+            after.is_some()
+        });
+        if fits {
+            behind.push(rest);
+        }
+    }
+    behind
+}
+
+/// A process id, perhaps with a thread id: one number in brackets or before a sign, or two.
+fn numbers<'t>(texts: &[&'t str], before: &str) -> Option<(String, Vec<&'t str>)> {
+    let digits = |text: &str| text.find(|c: char| !c.is_ascii_digit()).unwrap_or(text.len());
+    let after: Vec<&str> = texts
+        .iter()
+        .filter(|text| (1..=9).contains(&digits(text)))
+        .map(|text| &text[digits(text)..])
+        .collect();
+    if after.len() * 100 < texts.len() * LEAST {
+        return None;
+    }
+    let between = common_marks(&after);
+    let seconds = behind(&after, &between);
+    let pairs: Vec<&str> = seconds
+        .iter()
+        .filter(|text| (1..=9).contains(&digits(text)))
+        .map(|text| &text[digits(text)..])
+        .collect();
+    let is_pair = !between.is_empty() && between.trim() == between;
+    if is_pair && pairs.len() * 100 >= texts.len() * LEAST {
+        return Some((format!("{{pid}}{between}{{tid}}"), pairs));
+    }
+    let signs = |marks: &str| !marks.trim().is_empty();
+    let own: BTreeSet<&str> = texts.iter().map(|text| &text[..digits(text)]).collect();
+    let stands_apart = signs(before) || signs(&between);
+    (stands_apart && own.len() > 2).then(|| ("{pid}".to_owned(), after))
+}
+
+/// A level in capitals, or a word before a colon, of which there are few.
+fn word<'t>(texts: &[&'t str]) -> Option<(String, Vec<&'t str>)> {
+    let length = |text: &str| {
+        text.find(|c: char| !c.is_ascii_alphanumeric() && c != '.' && c != '_').unwrap_or(text.len())
+    };
+    let is_level = |word: &str| {
+        (3..=8).contains(&word.len()) && word.chars().all(|letter| letter.is_ascii_uppercase())
+    };
+    let fits = |text: &&&str| {
+        let (word, rest) = text.split_at(length(text));
+        !word.is_empty() && ((is_level(word) && rest.starts_with([' ', ']', ':', '|'])) || rest.starts_with(':'))
+    };
+    let fitting: Vec<&&str> = texts.iter().filter(fits).collect();
+    let words: BTreeSet<&str> = fitting.iter().map(|text| &text[..length(text)]).collect();
+    let enough = fitting.len() * 100 >= texts.len() * LEAST && words.len() <= MOST_WORDS;
+    if !enough || fitting.is_empty() {
+        return None;
+    }
+    Some(("{level}".to_owned(), fitting.iter().map(|text| &text[length(text)..]).collect()))
+}
