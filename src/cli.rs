@@ -64,6 +64,9 @@ pub enum FormatsCommand {
     },
     /// What is understood of a share's logs, and what the rest looks like
     Check(CheckArgs),
+    /// Propose rules for logs of unknown wording, from the logs themselves; -o writes them as an
+    /// overlay
+    Learn(LearnArgs),
     /// Check overlays: one line a file; status 2 if one is wrong
     Validate {
         /// Overlays, or folders of them
@@ -90,6 +93,17 @@ pub struct CheckArgs {
     /// How it is written
     #[arg(long, value_enum, default_value = "table")]
     pub format: Format,
+}
+
+/// `formats learn`
+#[derive(Debug, Args)]
+pub struct LearnArgs {
+    /// What is read.
+    #[command(flatten)]
+    pub input: InputArgs,
+    /// Devices that are read side by side [default: one per core]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1024))]
+    pub threads: Option<u16>,
 }
 
 /// Which overlays are in force.

@@ -6,7 +6,9 @@ mod axis;
 mod block;
 mod bundle;
 mod candidates;
+mod chance;
 mod changes;
+mod children;
 mod cli;
 mod clock;
 mod contract;
@@ -20,11 +22,13 @@ mod ending;
 mod eventlog;
 mod expected;
 mod formats;
+mod forms;
 mod holder;
 mod home;
 mod ingest;
 mod layout;
 mod leap;
+mod learn;
 mod lifetime;
 mod output;
 mod overlays;
@@ -32,11 +36,14 @@ mod paths;
 mod pattern;
 mod place;
 mod progress;
+mod proposal;
 mod provision;
 mod rank;
 mod recognise;
 mod report;
+mod roles;
 mod run;
+mod sample;
 mod scan;
 mod sequence;
 mod signature;
@@ -44,6 +51,7 @@ mod source;
 mod spans;
 mod summary;
 mod survey;
+mod suspicion;
 mod tasks;
 mod testimony;
 mod timeline;
@@ -61,7 +69,7 @@ use provtrace_parsers::code::{ExitCode, Notation};
 use rayon::prelude::*;
 
 use crate::cli::{
-    AnalyzeArgs, CheckArgs, Cli, Command, EventsArgs, FailOn, Format, FormatsCommand, InputArgs,
+    AnalyzeArgs, CheckArgs, LearnArgs, Cli, Command, EventsArgs, FailOn, Format, FormatsCommand, InputArgs,
     TimelineArgs,
 };
 use crate::clock::Window;
@@ -223,6 +231,7 @@ fn formats(command: &FormatsCommand) -> Result<u8, Failure> {
             formats::show(format, &mut out)?;
         }
         FormatsCommand::Check(args) => return check(args),
+        FormatsCommand::Learn(args) => return learn(args),
         FormatsCommand::Validate { paths } => {
             let right = formats::validate(paths, &mut out)?;
             return Ok(if right { 0 } else { NO_REPORT });
@@ -262,6 +271,25 @@ fn check(args: &CheckArgs) -> Result<u8, Failure> {
     }
     out.finish()?;
     Ok(status(&args.input, &survey.skipped, 0))
+}
+
+/// `formats learn`: the proposals for people, and the overlay if a file is asked for.
+fn learn(args: &LearnArgs) -> Result<u8, Failure> {
+    let input = &args.input;
+    let request = request(input, None, Window::default())?;
+    let share = find(input, &request)?;
+    let overlays = overlays::in_force(&input.formats).map_err(Failure::Asked)?;
+    let before = learn::Before { overlays, page: input.codepage.unwrap_or_default(), request };
+    let lesson = in_parallel(args.threads, || learn::learn(&share.devices, before, &|| {}))?;
+    let lesson = lesson.map_err(Failure::Asked)?;
+    tell_skipped(&share.skipped);
+    if input.output.is_some() {
+        let mut out = output(input, &share)?;
+        io::Write::write_all(&mut out, lesson.overlay().as_bytes())?;
+        out.finish()?;
+    }
+    report::lesson::write(&lesson, style(input, None), &mut io::stdout().lock())?;
+    Ok(status(input, &share.skipped, 0))
 }
 
 /// The failures that the user said are expected, with those of the overlays.

@@ -5,6 +5,7 @@
 //! the order of lines nor on that of devices: words are joined at the end, over all that was seen.
 
 use std::collections::BTreeMap;
+use std::ops::Range;
 
 /// What stands for a variable in a masked message. Control characters never are a message's own:
 /// they are masked as blanks.
@@ -32,6 +33,48 @@ const MOST_SHAPES: usize = 20_000;
 /// Puts the masked message into `masked`.
 pub fn mask(message: &str, masked: &mut String) {
     masked.clear();
+    pieces(message, &mut |piece, place| match piece {
+        Piece::Fixed => masked.push_str(&message[place]),
+        Piece::Blank => {
+            if !masked.ends_with(' ') {
+                masked.push(' ');
+            }
+        }
+        Piece::Variable(mark) => {
+            if !(mark == NUMBER && masked.ends_with(NUMBER)) {
+                masked.push(mark);
+            }
+        }
+    });
+    masked.truncate(masked.trim_end().len());
+}
+
+/// The variables of a message: what each is, and where it stands.
+pub fn variables(message: &str) -> Vec<(char, Range<usize>)> {
+    let mut found: Vec<(char, Range<usize>)> = Vec::new();
+    let mut after_number = false;
+    pieces(message, &mut |piece, place| {
+        if let Piece::Variable(mark) = piece
+            && !(mark == NUMBER && after_number)
+        {
+            found.push((mark, place));
+        }
+        after_number = piece == Piece::Variable(NUMBER);
+    });
+    found
+}
+
+/// What a piece of a message is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Piece {
+    Fixed,
+    Blank,
+    Variable(char),
+}
+
+/// Gives the pieces of a message, in order, each with its place.
+fn pieces(message: &str, give: &mut dyn FnMut(Piece, Range<usize>)) {
+    let start = message.len() - message.trim_start().len();
     let message = clipped(message.trim());
     let mut rest = message;
     let mut before = ' ';
@@ -40,26 +83,22 @@ pub fn mask(message: &str, masked: &mut String) {
             .map(|length| (PATH, length))
             .or_else(|| arguments(message, rest, before).map(|length| (ARGUMENTS, length)))
             .or_else(|| word(rest));
-        let (shown, length) = match found {
-            Some((mark, length)) => (mark, length),
-            None if first.is_alphabetic() => {
-                let length = word_length(rest);
-                masked.push_str(&rest[..length]);
-                before = 'a';
-                rest = &rest[length..];
-                continue;
-            }
-            None if first.is_whitespace() || first.is_control() => (' ', first.len_utf8()),
-            None => (first, first.len_utf8()),
+        let (piece, length) = match found {
+            Some((mark, length)) => (Piece::Variable(mark), length),
+            None if first.is_alphabetic() => (Piece::Fixed, word_length(rest)),
+            None if first.is_whitespace() || first.is_control() => (Piece::Blank, first.len_utf8()),
+            None => (Piece::Fixed, first.len_utf8()),
         };
-        let again = masked.ends_with(shown) && (shown == ' ' || shown == NUMBER);
-        if !again {
-            masked.push(shown);
-        }
-        before = shown;
+        before = match piece {
+            Piece::Variable(mark) => mark,
+            Piece::Blank => ' ',
+            Piece::Fixed if first.is_alphabetic() => 'a',
+            Piece::Fixed => first,
+        };
+        let at = start + message.len() - rest.len();
+        give(piece, at..at + length);
         rest = &rest[length..];
     }
-    masked.truncate(masked.trim_end().len());
 }
 
 fn clipped(message: &str) -> &str {
@@ -295,6 +334,48 @@ fn words(masked: &str) -> impl Iterator<Item = (usize, &str)> {
         rest = masked.get(at + length..)?;
         Some((at, masked.get(at..at + length)?))
     })
+}
+
+/// A regular expression for messages of a shape, as overlays write it: whole messages, `captures`
+/// by the index of their variable.
+pub fn pattern(shape: &str, captures: &[(usize, &str)]) -> String {
+    let mut pattern = String::from("^");
+    let mut fixed = String::new();
+    let mut variables = 0;
+    let flush = |fixed: &mut String, pattern: &mut String| {
+        pattern.push_str(&regex_syntax::escape(fixed));
+        fixed.clear();
+    };
+    for letter in shape.chars() {
+        let any = match letter {
+            NUMBER => r"-?\w+",
+            PATH => ".+?",
+            PROGRAM => r"\w+\.exe",
+            ARGUMENTS => ".*?",
+            TEXT => ".*",
+            other => {
+                fixed.push(other);
+                continue;
+            }
+        };
+        flush(&mut fixed, &mut pattern);
+        match captures.iter().find(|(at, _)| *at == variables) {
+            Some((_, "holder")) => pattern.push_str(r"(?<holder>\w+)\.exe"),
+            Some((_, name)) => pattern.push_str(&format!("(?<{name}>{any})")),
+            None => pattern.push_str(any),
+        }
+        variables += 1;
+    }
+    flush(&mut fixed, &mut pattern);
+    if !shape.ends_with(TEXT) {
+        pattern.push_str(r"\s*$");
+    }
+    pattern
+}
+
+/// Text that stands for itself in a pattern.
+pub fn literal(text: &str) -> String {
+    regex_syntax::escape(text)
 }
 
 /// A shape in words for people.

@@ -47,8 +47,13 @@ fn unit(texts: &[&str]) -> String {
 /// The blanks and signs with which all texts begin. Braces have a meaning in a layout.
 fn common_marks(texts: &[&str]) -> String {
     let Some(first) = texts.first() else { return String::new() };
-    let is_mark = |c: char| !c.is_alphanumeric() && !matches!(c, '{' | '}' | '/' | '\\' | '"' | '_' | '<');
+    let is_mark = |c: char| !c.is_alphanumeric() && !matches!(c, '{' | '}' | '\\' | '"' | '_');
     let mut marks: &str = &first[..first.find(|c| !is_mark(c)).unwrap_or(first.len())];
+    // Arguments and elements begin with a sign of their own.
+    let opens = marks.ends_with(['/', '<']) && !first[marks.len()..].starts_with(char::is_numeric);
+    if opens {
+        marks = &marks[..marks.len() - 1];
+    }
     while !marks.is_empty() {
         let with = texts.iter().filter(|text| text.starts_with(marks)).count();
         if with * 100 >= texts.len() * LEAST {

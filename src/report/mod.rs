@@ -3,6 +3,7 @@
 pub mod course;
 pub mod json;
 pub mod lanes;
+pub mod lesson;
 pub mod plain;
 pub mod reading;
 pub mod records;

@@ -1,0 +1,179 @@
+//! What was learned, and how it is written down: an overlay that says what each rule rests on.
+
+use std::fmt::Write;
+
+use provtrace_parsers::guess::Guess;
+use provtrace_parsers::overlay::SCHEMA;
+use provtrace_parsers::rule::Meaning;
+
+/// A stamp's layout, and the formats whose logs have it.
+#[derive(Debug, Clone)]
+pub struct StampProposal {
+    /// Its name in the overlay.
+    pub name: String,
+    /// The formats.
+    pub formats: Vec<String>,
+    /// The layout.
+    pub guess: Guess,
+}
+
+/// A message rule.
+#[derive(Debug, Clone)]
+pub struct RuleProposal {
+    /// The format.
+    pub format: String,
+    /// Its name in the overlay.
+    pub name: String,
+    /// What its lines mean.
+    pub means: Meaning,
+    /// The regular expression.
+    pub pattern: String,
+    /// A message.
+    pub specimen: String,
+    /// The numbers that it rests on.
+    pub rests_on: String,
+    /// Where the specimen stands.
+    pub place: String,
+}
+
+/// An exit code that means: already running.
+#[derive(Debug, Clone)]
+pub struct CodeProposal {
+    /// Its 32 bits.
+    pub value: u32,
+    /// The numbers that it rests on.
+    pub rests_on: String,
+    /// Where a run with it stands.
+    pub place: String,
+}
+
+/// All that was learned.
+#[derive(Debug, Clone, Default)]
+pub struct Lesson {
+    /// Layouts.
+    pub stamps: Vec<StampProposal>,
+    /// Codes.
+    pub codes: Vec<CodeProposal>,
+    /// Rules.
+    pub rules: Vec<RuleProposal>,
+    /// What was looked for and not found, or can't be told.
+    pub open: Vec<String>,
+    /// Devices whose logs were read.
+    pub devices: usize,
+    /// Devices of the share.
+    pub of: usize,
+}
+
+impl Lesson {
+    /// Whether nothing is proposed.
+    pub fn is_empty(&self) -> bool {
+        self.stamps.is_empty() && self.codes.is_empty() && self.rules.is_empty()
+    }
+
+    /// The overlay.
+    pub fn overlay(&self) -> String {
+        let mut out = String::new();
+        // Text can always be written to.
+        let _ = writeln!(
+            out,
+            "# Proposed by `provtrace formats learn` from the logs of {} of {} devices. Read it before you\n\
+             # use it: each rule says what it rests on. docs/OVERLAYS.md explains the keys.\n\
+             schema = {SCHEMA}",
+            self.devices, self.of
+        );
+        for open in &self.open {
+            let _ = write!(out, "\n# Open: {}\n", one_line(open));
+        }
+        self.codes.iter().for_each(|code| write_code(code, &mut out));
+        self.stamps.iter().for_each(|stamp| write_stamp(stamp, &mut out));
+        let mut formats: Vec<&str> = self.rules.iter().map(|rule| rule.format.as_str()).collect();
+        formats.extend(self.stamps.iter().flat_map(|own| &own.formats).map(String::as_str));
+        formats.sort_unstable();
+        formats.dedup();
+        for format in formats {
+            let _ = write!(out, "\n[[format]]\nname = {}\n", quoted(format));
+            let is_own = |stamp: &&StampProposal| stamp.formats.iter().any(|own| own == format);
+            let stamps: Vec<String> =
+                self.stamps.iter().filter(is_own).map(|own| quoted(&own.name)).collect();
+            if !stamps.is_empty() {
+                let _ = writeln!(out, "stamps = [{}]", stamps.join(", "));
+            }
+            let own = self.rules.iter().filter(|rule| rule.format == format);
+            own.for_each(|rule| write_rule(rule, &mut out));
+        }
+        out
+    }
+}
+
+fn write_code(code: &CodeProposal, out: &mut String) {
+    let CodeProposal { value, rests_on, place } = code;
+    let _ = write!(
+        out,
+        "\n# {}\n# {}\n[[code]]\nvalue = \"{value:#010X}\"\nclass = \"already_running\"\n\
+         meaning = \"already running (learned)\"\nmark = \"learned\"\n",
+        one_line(rests_on),
+        one_line(place),
+    );
+}
+
+fn write_stamp(stamp: &StampProposal, out: &mut String) {
+    let StampProposal { name, guess, .. } = stamp;
+    let _ = write!(
+        out,
+        "\n# It reads {} of {} lines.\n[[stamp]]\nname = {}\nlayout = {}\n",
+        guess.lines,
+        guess.of,
+        quoted(name),
+        quoted(&guess.layout),
+    );
+    for (key, words) in [("months", &guess.months), ("halves", &guess.halves)] {
+        if !words.is_empty() {
+            let words: Vec<String> = words.iter().map(|word| quoted(word)).collect();
+            let _ = writeln!(out, "{key} = [{}]", words.join(", "));
+        }
+    }
+    let _ = write!(
+        out,
+        "specimen = {}\nreads = \"{}\"\nmark = \"learned\"\n",
+        quoted(&guess.specimen),
+        guess.reads
+    );
+}
+
+fn write_rule(rule: &RuleProposal, out: &mut String) {
+    let _ = write!(
+        out,
+        "\n# {}\n# {}\n[[format.message]]\nname = {}\nmeans = \"{}\"\npattern = {}\nspecimen = {}\n\
+         mark = \"learned\"\n",
+        one_line(&rule.rests_on),
+        one_line(&rule.place),
+        quoted(&rule.name),
+        rule.means.word(),
+        quoted(&rule.pattern),
+        quoted(&rule.specimen),
+    );
+}
+
+/// A comment can't go on to the next line, and holds no control characters.
+fn one_line(text: &str) -> String {
+    text.chars().map(|letter| if letter.is_control() { ' ' } else { letter }).collect()
+}
+
+/// A TOML string: as it is, if it can stand so.
+fn quoted(text: &str) -> String {
+    if !text.contains(|letter: char| letter == '\'' || letter.is_control()) {
+        return format!("'{text}'");
+    }
+    let mut out = String::from("\"");
+    for letter in text.chars() {
+        match letter {
+            '"' | '\\' => out.extend(['\\', letter]),
+            letter if letter.is_control() => {
+                let _ = write!(out, "\\u{:04X}", u32::from(letter));
+            }
+            letter => out.push(letter),
+        }
+    }
+    out.push('"');
+    out
+}

@@ -1,0 +1,114 @@
+//! Exit codes of deployments that end at once beside a holder: is that what the code means?
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use provtrace_parsers::code::CodeTable;
+
+use crate::chance::Counts;
+use crate::holder::Holders;
+use crate::lifetime::Program;
+use crate::roles::{BY_CHANCE, FEWEST_DEVICES};
+use crate::timeline::Timeline;
+
+/// A deployment that is refused ends at once: within so many seconds.
+const AT_ONCE: i64 = 15;
+/// Of a code's deployments, so many end at once beside a holder.
+const MOST_OF: f64 = 0.5;
+
+/// How often deployments of a device ended with a code.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Ended {
+    /// All of them.
+    pub all: u64,
+    /// Those that ended at once, and began while somebody else lived.
+    pub at_once_beside: u64,
+    /// Whether it is known what the code means.
+    pub known: bool,
+}
+
+/// A device's deployments, by the code that they ended with.
+pub fn of_device(timeline: &Timeline, codes: &CodeTable) -> BTreeMap<u32, Ended> {
+    let holders = Holders::new(timeline, codes);
+    let mut ended: BTreeMap<u32, Ended> = BTreeMap::new();
+    for (own, lifetime) in timeline.lifetimes.iter().enumerate() {
+        if lifetime.program != Program::Sdclient || lifetime.messenger {
+            continue;
+        }
+        let step = lifetime.step.and_then(|step| timeline.steps.get(step));
+        let by_step = step.and_then(|step| step.codes.first());
+        let Some((code, _)) = by_step.or(lifetime.codes.last()) else { continue };
+        let start = lifetime.start.at;
+        let mut alive = holders.alive(own, start, start);
+        let beside = alive.any(|holder| timeline.lifetimes[holder].start.at < start);
+        let at_once = lifetime.end.at.seconds_since(start) <= AT_ONCE;
+        let row = ended.entry(code.value).or_default();
+        row.known = code.value == 0 || !codes.meaning(code).meaning.is_empty();
+        row.all += 1;
+        row.at_once_beside += u64::from(beside && at_once);
+    }
+    ended
+}
+
+/// A code that is likely to mean: already running.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Suspect {
+    /// Its 32 bits.
+    pub code: u32,
+    /// Its deployments, and those that ended at once beside a holder, among all.
+    pub counts: Counts,
+    /// Devices with one of the latter.
+    pub devices: usize,
+    /// How often chance would do that.
+    pub by_chance: f64,
+    /// The first of these devices.
+    pub first: usize,
+}
+
+/// The codes whose meaning is not known and whose deployments end at once beside a holder far
+/// more often than others: by an exact test over all devices, corrected for the number of codes.
+pub fn suspects<'d>(
+    devices: impl Iterator<Item = &'d BTreeMap<u32, Ended>> + Clone,
+) -> Vec<Suspect> {
+    let (mut all, mut with) = (0, 0);
+    let mut codes: BTreeMap<u32, (Ended, BTreeSet<usize>)> = BTreeMap::new();
+    for (device, ended) in devices.enumerate() {
+        for (code, own) in ended {
+            all += own.all;
+            with += own.at_once_beside;
+            let (sum, seen) = codes.entry(*code).or_default();
+            sum.all += own.all;
+            sum.at_once_beside += own.at_once_beside;
+            sum.known |= own.known;
+            seen.extend((own.at_once_beside > 0).then_some(device));
+        }
+    }
+    codes.retain(|_, (sum, _)| !sum.known);
+    let questions = codes.len();
+    let suspect = |(code, (sum, devices)): (u32, (Ended, BTreeSet<usize>))| {
+        let counts = Counts { all, with, own: sum.all, own_with: sum.at_once_beside };
+        let by_chance = counts.by_chance(questions);
+        let fits = devices.len() >= FEWEST_DEVICES
+            && counts.rate() >= MOST_OF
+            && by_chance <= BY_CHANCE;
+        let first = devices.first().copied()?;
+        fits.then_some(Suspect { code, counts, devices: devices.len(), by_chance, first })
+    };
+    let mut suspects: Vec<Suspect> = codes.into_iter().filter_map(suspect).collect();
+    suspects.sort_by(|a, b| a.by_chance.total_cmp(&b.by_chance).then(a.code.cmp(&b.code)));
+    suspects
+}
+
+impl Suspect {
+    /// The numbers, for people.
+    pub fn told(&self) -> String {
+        let Counts { all, with, own, own_with } = self.counts;
+        format!(
+            "{own_with} of {own} deployments that ended with {:#010X} ended at once beside a scan or another task, of the {} others {}; on {} devices. By chance once in {:.0e} shares.",
+            self.code,
+            all - own,
+            with - own_with,
+            self.devices,
+            1.0 / self.by_chance.max(1e-300),
+        )
+    }
+}
