@@ -115,7 +115,11 @@ impl Pupil<'_> {
     /// Layouts for the formats whose stamps are not known.
     fn stamps(&mut self) -> Result<(), String> {
         let logs = self.logs();
-        for (format, logs) in by_format(&logs) {
+        // Those with the longest logs first: there it is told which number is the day.
+        let mut formats: Vec<(&str, Vec<&SampleLog>)> = by_format(&logs).into_iter().collect();
+        let length = |logs: &[&SampleLog]| logs.iter().map(|log| log.lines.len()).sum::<usize>();
+        formats.sort_by_key(|(_, logs)| std::cmp::Reverse(length(logs) / logs.len()));
+        for (format, logs) in formats {
             let (mut stamped, mut all) = (0, 0);
             let mut lines = Vec::new();
             let mut room = MOST_STAMPED;
@@ -130,7 +134,9 @@ impl Pupil<'_> {
             if stamped * 2 >= all {
                 continue;
             }
-            match guess::layout(&lines) {
+            let known: Vec<guess::Guess> =
+                self.lesson.stamps.iter().map(|own| own.guess.clone()).collect();
+            match guess::layout(&lines, &known) {
                 Some(guess) if !guess.ambiguous => self.add_stamp(format, guess),
                 Some(guess) => self.lesson.open.push(format!(
                     "{format}: day and month of its stamps can't be told apart ({}); write the stamp yourself",
@@ -298,12 +304,16 @@ fn exits(stories: &[Story]) -> Exits {
     exits
 }
 
-/// Deployments that worked for a while, as their logs print the time.
+/// Deployments and patch steps, as their logs print the time.
 fn deployments(stories: &[Story]) -> Lives {
     let mut lives = Lives::new();
     for (device, story) in stories.iter().enumerate() {
         let own = story.timeline.lifetimes.iter();
-        let own = own.filter(|own| own.program == Program::Sdclient && !own.messenger);
+        let own = own.filter(|own| match own.program {
+            Program::Sdclient => !own.messenger,
+            Program::Vulscan => own.step.is_some(),
+            Program::PolicySync => false,
+        });
         let span = |(from, to): (EntryRef, EntryRef)| Some((logged(story, from)?, logged(story, to)?));
         let spans = own.filter_map(|own| span((own.start.entry, own.end.entry)));
         lives.entry(device).or_default().extend(spans);
@@ -311,7 +321,7 @@ fn deployments(stories: &[Story]) -> Lives {
     lives
 }
 
-/// When refused deployments ended, by device and task.
+/// Moments of refused deployments, by device and task.
 fn refused(stories: &[Story], formats: &Formats) -> BTreeMap<(usize, String), Vec<Stamp>> {
     let mut refused: BTreeMap<(usize, String), Vec<Stamp>> = BTreeMap::new();
     for (device, story) in stories.iter().enumerate() {
@@ -322,7 +332,8 @@ fn refused(stories: &[Story], formats: &Formats) -> BTreeMap<(usize, String), Ve
             let class = formats.codes.meaning(code).class;
             if class == provtrace_parsers::code::CodeClass::AlreadyRunning {
                 let task = own.task.clone().unwrap_or_default();
-                refused.entry((device, task)).or_default().extend(logged(story, own.end.entry));
+                let moments = own.traces.iter().filter_map(|at| logged(story, *at));
+                refused.entry((device, task)).or_default().extend(moments);
             }
         }
     }

@@ -19,6 +19,8 @@ pub const FEWEST_DEVICES: usize = 3;
 const MOST_OF: f64 = 0.8;
 /// Of what should have such a line, so much has one.
 const HALF: f64 = 0.5;
+/// Of a refusal's lines, so many stand in refused runs.
+const ONLY: f64 = 0.95;
 /// Chance would do this once in so many shares, at most.
 pub const BY_CHANCE: f64 = 1e-3;
 /// How far a child's own last words and its parent's may lie apart, in milliseconds.
@@ -197,40 +199,43 @@ impl<'f, 's> Maker<'f, 's> {
         self.rule(shape, Meaning::ResultReported, &[(at, "code")], told)
     }
 
-    /// Lines of a program that waits: others live whenever they are written, and then comes a
-    /// pause.
+    /// Lines of a program that waits: somebody else lives when they are written, and then comes a
+    /// pause. Each life counts once.
     pub fn waits(&self, others: &Lives) -> Vec<RuleProposal> {
-        let mut alive = vec![Counts { all: 0, with: 0, own: 0, own_with: 0 }; self.seen.len()];
+        let mut beside = vec![Counts { all: 0, with: 0, own: 0, own_with: 0 }; self.seen.len()];
         let mut pauses = vec![0u64; self.seen.len()];
+        let mut devices = vec![BTreeSet::new(); self.seen.len()];
         let (mut all, mut with) = (0, 0);
-        for log in &self.forms.logs {
-            let Some(others) = others.get(&log.log.device) else { continue };
-            for (place, line) in log.lines.iter().enumerate() {
-                let Some(shape) = line.shape else { continue };
-                let lives = others.iter().any(|(from, to)| *from < line.at && line.at < *to);
+        for life in self.forms.lives() {
+            let device = life.log.log.device;
+            let Some(others) = others.get(&device) else { continue };
+            let mut seen = BTreeSet::new();
+            for (place, line) in life.lines.iter().enumerate() {
+                let Some(shape) = line.shape.filter(|shape| seen.insert(*shape)) else { continue };
+                let lives = others.iter().any(|(from, to)| *from <= line.at && line.at < *to);
                 all += 1;
                 with += u64::from(lives);
-                alive[shape].own += 1;
-                alive[shape].own_with += u64::from(lives);
-                let next = log.lines.get(place + 1);
-                pauses[shape] += u64::from(next.is_some_and(|next| next.at.0 - line.at.0 >= PAUSE));
+                beside[shape].own += 1;
+                beside[shape].own_with += u64::from(lives);
+                devices[shape].extend(lives.then_some(device));
+                let next = life.lines.get(place + 1);
+                pauses[shape] += u64::from(next.is_none_or(|next| next.at.0 - line.at.0 >= PAUSE));
             }
         }
         let questions = self.seen.len();
         let found = (0..self.seen.len()).filter_map(|shape| {
-            let counts = Counts { all, with, ..alive[shape] };
-            let chance = counts.by_chance(questions);
-            let pauses = pauses[shape];
-            let fits = self.is_seen_enough(shape)
-                && counts.rate() >= MOST_OF
+            let counts = Counts { all, with, ..beside[shape] };
+            let (chance, pauses) = (counts.by_chance(questions), pauses[shape]);
+            let fits = devices[shape].len() >= FEWEST_DEVICES
+                && counts.rate() >= HALF
                 && pauses as f64 >= HALF * counts.own as f64
                 && chance <= BY_CHANCE;
             let told = format!(
-                "A deployment lives at {} of its {} lines (at {with} of all {all}; by chance once in {:.0e} times); a pause follows {pauses}; on {} devices.",
+                "A deployment or a patch step lives as it is first written in {} of {} lives (of all first lines: {with} of {all}; by chance once in {}), and a pause follows in {pauses}; on {} devices.",
                 counts.own_with,
                 counts.own,
-                1.0 / chance.max(1e-300),
-                self.seen[shape].devices.len()
+                times(chance),
+                devices[shape].len()
             );
             let rule = || self.rule(shape, Meaning::Waits, &[], told);
             fits.then(rule).flatten()
@@ -238,8 +243,8 @@ impl<'f, 's> Maker<'f, 's> {
         found.collect()
     }
 
-    /// Lines that stand in refused runs and nowhere else. `refused` are the moments at which a
-    /// refused run ended, by device and task.
+    /// Lines that stand in refused runs and nowhere else. `refused` are moments of refused runs, by
+    /// device and task.
     pub fn refusals(&self, refused: &BTreeMap<(usize, String), Vec<Stamp>>) -> Vec<RuleProposal> {
         let mut counts = vec![Counts { all: 0, with: 0, own: 0, own_with: 0 }; self.seen.len()];
         let mut devices = vec![BTreeSet::new(); self.seen.len()];
@@ -248,9 +253,9 @@ impl<'f, 's> Maker<'f, 's> {
             let log = life.log.log;
             let task = log.task.clone().unwrap_or_default();
             let (from, to) = (life.lines[0].at.0, life.lines[life.lines.len() - 1].at.0);
-            let ends = refused.get(&(log.device, task));
-            let inside = |end: &Stamp| (from - APART..=to + APART).contains(&end.0);
-            let is_refused = ends.is_some_and(|ends| ends.iter().any(inside));
+            let moments = refused.get(&(log.device, task));
+            let inside = |moment: &Stamp| (from..=to).contains(&moment.0);
+            let is_refused = moments.is_some_and(|moments| moments.iter().any(inside));
             all += 1;
             with += u64::from(is_refused);
             let shapes: BTreeSet<usize> = life.lines.iter().filter_map(|line| line.shape).collect();
@@ -264,16 +269,17 @@ impl<'f, 's> Maker<'f, 's> {
         let found = (0..self.seen.len()).filter_map(|shape| {
             let counts = Counts { all, with, ..counts[shape] };
             let chance = counts.by_chance(questions);
-            let only_there = counts.own_with == counts.own;
+            let only_there = counts.rate() >= ONLY;
             let fits =
                 only_there && devices[shape].len() >= FEWEST_DEVICES && chance <= BY_CHANCE;
             let holder = self.variables(shape).iter().position(|kind| *kind == variable::PROGRAM);
             let captures: Vec<_> = holder.map(|at| (at, "holder")).into_iter().collect();
             let told = format!(
-                "It stands in {} of the {with} refused runs and in none of the {} others (by chance once in {:.0e} times); on {} devices.",
+                "It stands in {} of the {with} refused runs and in {} of the {} others (by chance once in {}); on {} devices.",
                 counts.own_with,
+                counts.own - counts.own_with,
                 all - with,
-                1.0 / chance.max(1e-300),
+                times(chance),
                 devices[shape].len()
             );
             let rule = || self.rule(shape, Meaning::Refused, &captures, told);
@@ -281,6 +287,11 @@ impl<'f, 's> Maker<'f, 's> {
         });
         found.collect()
     }
+}
+
+/// A probability as `once in so many`.
+pub fn times(chance: f64) -> String {
+    format!("{:.0e}", 1.0 / chance.max(1e-300))
 }
 
 /// A variable of a line, read as an exit code.

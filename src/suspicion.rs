@@ -7,7 +7,7 @@ use provtrace_parsers::code::CodeTable;
 use crate::chance::Counts;
 use crate::holder::Holders;
 use crate::lifetime::Program;
-use crate::roles::{BY_CHANCE, FEWEST_DEVICES};
+use crate::roles::{BY_CHANCE, FEWEST_DEVICES, times};
 use crate::timeline::Timeline;
 
 /// A deployment that is refused ends at once: within so many seconds.
@@ -103,12 +103,12 @@ impl Suspect {
     pub fn told(&self) -> String {
         let Counts { all, with, own, own_with } = self.counts;
         format!(
-            "{own_with} of {own} deployments that ended with {:#010X} ended at once beside a scan or another task, of the {} others {}; on {} devices. By chance once in {:.0e} shares.",
+            "{own_with} of {own} deployments that ended with {:#010X} ended at once beside a scan or another task, of the {} others {}; on {} devices. By chance once in {} shares.",
             self.code,
             all - own,
             with - own_with,
             self.devices,
-            1.0 / self.by_chance.max(1e-300),
+            times(self.by_chance),
         )
     }
 }

@@ -19,6 +19,10 @@ const TRIED_LINES: usize = 12;
 const LEAST: usize = 50;
 /// Layouts that read this share of what the best one reads are compared, in percent.
 const AS_MANY: usize = 97;
+/// Different words of a place that are looked at.
+const MOST_WORDS: usize = 60;
+/// A word that stands at a place less than once in so many times is not what the place is for.
+const RARE: usize = 50;
 /// Milliseconds since 1970 that stamps of logs can be: from 1995 to 2090.
 const PLAUSIBLE: std::ops::Range<i64> = 788_918_400_000..3_786_912_000_000;
 
@@ -27,6 +31,8 @@ const PLAUSIBLE: std::ops::Range<i64> = 788_918_400_000..3_786_912_000_000;
 pub struct Guess {
     /// As stamps.toml and overlays write it.
     pub layout: String,
+    /// Of it, what date and time are made of.
+    pub stamp: String,
     /// The names of the months, if the layout has names.
     pub months: Vec<String>,
     /// The words for both halves of the day, if it has some that are not AM and PM.
@@ -43,6 +49,13 @@ pub struct Guess {
     pub ambiguous: bool,
 }
 
+impl Guess {
+    /// Whether its date and time are those of a trial.
+    fn is_of(&self, trial: &Trial) -> bool {
+        self.stamp == trial.written && self.months == trial.months && self.halves == trial.halves
+    }
+}
+
 /// A layout on trial.
 struct Trial {
     written: String,
@@ -57,8 +70,9 @@ struct Trial {
 }
 
 /// Guesses the layout that most lines of some logs have; each log's lines are in their order.
-/// `None` if no layout reads half of them.
-pub fn layout(logs: &[Vec<String>]) -> Option<Guess> {
+/// `None` if no layout reads half of them. What other logs of the same agents have (`known`) is
+/// taken where it fits as well: it may be told there and not here which number is the day.
+pub fn layout(logs: &[Vec<String>], known: &[Guess]) -> Option<Guess> {
     let of = logs.iter().map(Vec::len).sum::<usize>();
     let mut trials = trials(logs);
     trials.retain(|trial| trial.reads * 100 >= of * LEAST);
@@ -69,6 +83,10 @@ pub fn layout(logs: &[Vec<String>]) -> Option<Guess> {
         let open = trial.written.matches("{weekday}").count();
         (trial.way, open, !trial.written.contains("{fraction}"), trial.written.len())
     });
+    let is_known = |trial: &Trial| known.iter().any(|known| known.is_of(trial));
+    if let Some(at) = trials.iter().position(|trial| trial.way == trials[0].way && is_known(trial)) {
+        return Some(finished(trials.swap_remove(at), logs, of, false));
+    }
     let ambiguous = trials
         .iter()
         .skip(1)
@@ -99,24 +117,30 @@ fn trials(logs: &[Vec<String>]) -> Vec<Trial> {
     trials
 }
 
-/// The words that stand at a place, over lines that are alike up to there.
+/// The words that stand at a place, with how often, over lines that are alike up to there.
 struct WordsAt<'l> {
-    words: BTreeMap<Vec<u8>, BTreeSet<&'l str>>,
+    words: BTreeMap<Vec<u8>, BTreeMap<&'l str, usize>>,
 }
 
 impl<'l> WordsAt<'l> {
     fn new(lines: &[&'l String]) -> WordsAt<'l> {
-        let mut words: BTreeMap<Vec<u8>, BTreeSet<&str>> = BTreeMap::new();
+        let mut words: BTreeMap<Vec<u8>, BTreeMap<&str, usize>> = BTreeMap::new();
         for line in lines {
             let tokens = tokens(line);
             for (at, (token, place)) in tokens.iter().enumerate() {
                 if *token == Token::Word {
                     let known = words.entry(alike(&tokens[..at])).or_default();
-                    if known.len() < 40 {
-                        known.insert(&line[place.clone()]);
+                    let word = &line[place.clone()];
+                    if known.len() < MOST_WORDS || known.contains_key(word) {
+                        *known.entry(word).or_default() += 1;
                     }
                 }
             }
+        }
+        // Lines that only look alike have other words there, few times.
+        for words in words.values_mut() {
+            let all: usize = words.values().sum();
+            words.retain(|_, times| *times * RARE >= all);
         }
         WordsAt { words }
     }
@@ -129,7 +153,10 @@ impl<'l> WordsAt<'l> {
         reading: &Reading,
     ) -> Vec<(Vec<String>, Vec<String>)> {
         let at = |wanted: Part| reading.parts.iter().find(|(_, part)| *part == wanted);
-        let words = |at: usize| self.words.get(&alike(&tokens[..at])).cloned().unwrap_or_default();
+        let words = |at: usize| -> BTreeSet<&str> {
+            let words = self.words.get(&alike(&tokens[..at]));
+            words.into_iter().flat_map(|words| words.keys().copied()).collect()
+        };
         let months = match at(Part::MonthName) {
             None => vec![Vec::new()],
             Some((at, _)) => months::languages(&words(*at)),
@@ -234,6 +261,7 @@ fn finished(trial: Trial, logs: &[Vec<String>], of: usize, ambiguous: bool) -> G
     let reads = chrono::DateTime::from_timestamp_millis(stamp).unwrap_or_default();
     Guess {
         layout: layout.written,
+        stamp: written,
         months,
         halves,
         specimen,
@@ -262,7 +290,7 @@ mod tests {
     }
 
     fn guessed(line: impl Fn(chrono::NaiveDateTime, usize) -> String) -> (String, String) {
-        let guess = layout(&log(line)).expect("a layout");
+        let guess = layout(&log(line), &[]).expect("a layout");
         assert!(!guess.ambiguous, "{guess:?}");
         (guess.layout, guess.reads)
     }
@@ -301,7 +329,7 @@ mod tests {
             let month = MONTHS[(chrono::Datelike::month0(&at) as usize).saturating_sub(7)];
             format!("le {} {month} {}h{}m{} : x", at.format("%-d"), at.format("%Y %H"), at.format("%M"), at.format("%S"))
         });
-        let guess = layout(&lines).expect("a layout");
+        let guess = layout(&lines, &[]).expect("a layout");
         assert_eq!(guess.layout, "le {day} {month} {year} {hour}h{minute}m{second} : ");
         assert_eq!(guess.months[7], "août");
     }
@@ -309,14 +337,14 @@ mod tests {
     #[test]
     fn one_day_that_can_be_read_two_ways_is_told() {
         let line = |n: usize| format!("03/04/25 10:{:02}:07 text", n % 60);
-        let guess = layout(&[(0..40).map(line).collect()]).expect("a layout");
+        let guess = layout(&[(0..40).map(line).collect()], &[]).expect("a layout");
         assert!(guess.ambiguous);
     }
 
     proptest! {
         #[test]
         fn any_lines(lines in proptest::collection::vec("[0-9:/. a-c]{0,30}|.{0,40}", 0..30)) {
-            let _ = layout(&[lines]);
+            let _ = layout(&[lines], &[]);
         }
     }
 }
