@@ -19,6 +19,10 @@ const TRIED_LINES: usize = 12;
 const LEAST: usize = 50;
 /// Layouts that read this share of what the best one reads are compared, in percent.
 const AS_MANY: usize = 97;
+/// Logs of a device that is at work have no longer pauses, in seconds: two days.
+const LONG_STEP: i64 = 172_800;
+/// See [`Way::seconds`]: six hours.
+const MOST_OF_STEP: i64 = 21_600;
 /// Different words of a place that are looked at.
 const MOST_WORDS: usize = 60;
 /// A word that stands at a place less than once in so many times is not what the place is for.
@@ -56,6 +60,26 @@ impl Guess {
     }
 }
 
+/// How unevenly time goes on from line to line, the worst first: a wrong field makes it go back,
+/// or jump.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord)]
+struct Way {
+    /// Steps back.
+    back: u64,
+    /// Steps of more than [`LONG_STEP`].
+    long: u64,
+    /// Seconds of all steps, each [`MOST_OF_STEP`] at most: pauses of days say nothing.
+    seconds: i64,
+}
+
+impl Way {
+    fn step(&mut self, seconds: i64) {
+        self.back += u64::from(seconds < 0);
+        self.long += u64::from(seconds > LONG_STEP);
+        self.seconds += seconds.abs().min(MOST_OF_STEP);
+    }
+}
+
 /// A layout on trial.
 struct Trial {
     written: String,
@@ -63,8 +87,8 @@ struct Trial {
     halves: Vec<String>,
     layout: Layout,
     reads: usize,
-    /// How far time goes forth and back, in seconds.
-    way: i64,
+    /// How unevenly time goes on.
+    way: Way,
     /// Whole seconds since 1970: what tells two ways to read apart.
     stamps: Vec<i64>,
 }
@@ -212,7 +236,7 @@ fn tried(
         halves,
         layout,
         reads: 0,
-        way: 0,
+        way: Way::default(),
         stamps: Vec::new(),
     };
     for log in logs {
@@ -225,7 +249,9 @@ fn tried(
             }
             let stamp = envelope.stamp.0.div_euclid(1000);
             trial.reads += 1;
-            trial.way += before.map_or(0, |before| (stamp - before).abs());
+            if let Some(before) = before {
+                trial.way.step(stamp - before);
+            }
             before = Some(stamp);
             trial.stamps.push(stamp);
         }
