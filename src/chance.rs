@@ -3,7 +3,7 @@
 use statrs::distribution::{DiscreteCDF, Hypergeometric};
 
 /// How often something came with a property, against how often without.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Counts {
     /// All cases.
     pub all: u64,

@@ -8,7 +8,7 @@ use provtrace_parsers::shape::{self, variable};
 use provtrace_parsers::stamp::Stamp;
 
 use crate::chance::Counts;
-use crate::forms::{Formed, Forms, Seen};
+use crate::forms::{Formed, Forms, Life, Seen};
 use crate::proposal::RuleProposal;
 
 /// Fewer lines show nothing.
@@ -17,7 +17,9 @@ const FEWEST_LINES: u64 = 10;
 pub const FEWEST_DEVICES: usize = 3;
 /// Of a shape's lines, so many stand where its part asks for it.
 const MOST_OF: f64 = 0.8;
-/// Of what should have such a line, so much has one.
+/// Of what should have such a line, so much has this one.
+const MANY: f64 = 0.2;
+/// So much shows more than not.
 const HALF: f64 = 0.5;
 /// Of a refusal's lines, so many stand in refused runs.
 const ONLY: f64 = 0.95;
@@ -100,20 +102,21 @@ impl<'f, 's> Maker<'f, 's> {
             }
         }
         let all = lives.len() as u64;
-        let starts = self.most(&first, all).and_then(|shape| {
+        let mut rules = Vec::new();
+        for shape in self.most(&first, all) {
             let arguments =
                 self.variables(shape).iter().position(|kind| *kind == variable::ARGUMENTS);
             let captures: Vec<_> = arguments.map(|at| (at, "arguments")).into_iter().collect();
             let told = self.place_of(shape, "first", first[shape], all);
-            self.rule(shape, Meaning::RunStarts, &captures, told)
-        });
-        let ends = self.most(&last, all).and_then(|shape| {
+            rules.extend(self.rule(shape, Meaning::RunStarts, &captures, told));
+        }
+        for shape in self.most(&last, all) {
             let code = self.code(shape);
             let captures: Vec<_> = code.map(|at| (at, "code")).into_iter().collect();
             let told = self.place_of(shape, "last", last[shape], all);
-            self.rule(shape, Meaning::RunEnds, &captures, told)
-        });
-        starts.into_iter().chain(ends).collect()
+            rules.extend(self.rule(shape, Meaning::RunEnds, &captures, told));
+        }
+        rules
     }
 
     fn place_of(&self, shape: usize, place: &str, times: u64, lives: u64) -> String {
@@ -125,16 +128,16 @@ impl<'f, 's> Maker<'f, 's> {
         )
     }
 
-    /// The shape that stands at most of the places, and seldom elsewhere.
-    fn most(&self, times: &[u64], all: u64) -> Option<usize> {
+    /// The shapes that stand at many of the places, and seldom elsewhere: a program may begin in
+    /// several words.
+    fn most(&self, times: &[u64], all: u64) -> Vec<usize> {
         let fits = |shape: &usize| {
             let own = times[*shape] as f64;
             self.is_seen_enough(*shape)
                 && own >= MOST_OF * self.seen[*shape].lines as f64
-                && own >= HALF * all as f64
+                && own >= MANY * all as f64
         };
-        let fitting = (0..times.len()).filter(fits);
-        fitting.max_by_key(|shape| (times[*shape], std::cmp::Reverse(*shape)))
+        (0..times.len()).filter(fits).collect()
     }
 
     /// Which variable of an end line is an exit code: the first number, if it is 0 most of the
@@ -200,47 +203,103 @@ impl<'f, 's> Maker<'f, 's> {
     }
 
     /// Lines of a program that waits: somebody else lives when they are written, and then comes a
-    /// pause. Each life counts once.
+    /// pause. Also those that stand behind these only, and the line that ends the wait.
     pub fn waits(&self, others: &Lives) -> Vec<RuleProposal> {
-        let mut beside = vec![Counts { all: 0, with: 0, own: 0, own_with: 0 }; self.seen.len()];
-        let mut pauses = vec![0u64; self.seen.len()];
-        let mut devices = vec![BTreeSet::new(); self.seen.len()];
+        let lives = self.forms.lives();
+        let beside = self.first_lines(&lives, &|life, line, _| {
+            let others = others.get(&life.log.log.device)?;
+            Some(others.iter().any(|(from, to)| *from <= line.at && line.at < *to))
+        });
+        let mut found = BTreeMap::new();
+        for (shape, row) in beside.iter().enumerate() {
+            let told = |row: &FirstLines, chance| {
+                format!(
+                    "A deployment or a patch step lives as it is first written in {} of {} lives (of all first lines: {} of {}; by chance once in {}), and a pause follows in {}; on {} devices.",
+                    row.counts.own_with, row.counts.own, row.counts.with, row.counts.all, times(chance), row.pauses, row.devices.len()
+                )
+            };
+            if let Some(chance) = row.show(beside.len()) {
+                found.insert(shape, told(row, chance));
+            }
+        }
+        let behind = self.first_lines(&lives, &|life, line, place| {
+            let before = life.lines[..place].iter().filter_map(|line| line.shape);
+            let waits = { before }.any(|shape| found.contains_key(&shape));
+            (line.shape.is_some() && !line.shape.is_some_and(|own| found.contains_key(&own)))
+                .then_some(waits)
+        });
+        let questions = behind.len();
+        let mut more = BTreeMap::new();
+        for (shape, row) in behind.iter().enumerate() {
+            if let Some(chance) = row.show(questions).filter(|_| row.counts.rate() >= ONLY) {
+                more.insert(
+                    shape,
+                    format!(
+                        "It stands behind a line of waiting in {} of {} lives (by chance once in {}), and a pause follows in {}; on {} devices.",
+                        row.counts.own_with, row.counts.own, times(chance), row.pauses, row.devices.len()
+                    ),
+                );
+            }
+        }
+        found.extend(more);
+        let end = self.end_of_wait(&lives, &found);
+        let rules = found
+            .into_iter()
+            .filter_map(|(shape, told)| self.rule(shape, Meaning::Waits, &[], told));
+        rules.chain(end).collect()
+    }
+
+    /// For each shape, its first lines in lives: how many `is` holds for.
+    fn first_lines(
+        &self,
+        lives: &[Life<'_, 's>],
+        is: &dyn Fn(&Life<'_, 's>, &Formed<'s>, usize) -> Option<bool>,
+    ) -> Vec<FirstLines> {
+        let mut rows = vec![FirstLines::default(); self.seen.len()];
         let (mut all, mut with) = (0, 0);
-        for life in self.forms.lives() {
-            let device = life.log.log.device;
-            let Some(others) = others.get(&device) else { continue };
+        for life in lives {
             let mut seen = BTreeSet::new();
             for (place, line) in life.lines.iter().enumerate() {
                 let Some(shape) = line.shape.filter(|shape| seen.insert(*shape)) else { continue };
-                let lives = others.iter().any(|(from, to)| *from <= line.at && line.at < *to);
+                let Some(holds) = is(life, line, place) else { continue };
                 all += 1;
-                with += u64::from(lives);
-                beside[shape].own += 1;
-                beside[shape].own_with += u64::from(lives);
-                devices[shape].extend(lives.then_some(device));
+                with += u64::from(holds);
+                let row = &mut rows[shape];
+                row.counts.own += 1;
+                row.counts.own_with += u64::from(holds);
+                row.devices.extend(holds.then_some(life.log.log.device));
                 let next = life.lines.get(place + 1);
-                pauses[shape] += u64::from(next.is_none_or(|next| next.at.0 - line.at.0 >= PAUSE));
+                row.pauses += u64::from(next.is_none_or(|next| next.at.0 - line.at.0 >= PAUSE));
             }
         }
-        let questions = self.seen.len();
-        let found = (0..self.seen.len()).filter_map(|shape| {
-            let counts = Counts { all, with, ..beside[shape] };
-            let (chance, pauses) = (counts.by_chance(questions), pauses[shape]);
-            let fits = devices[shape].len() >= FEWEST_DEVICES
-                && counts.rate() >= HALF
-                && pauses as f64 >= HALF * counts.own as f64
-                && chance <= BY_CHANCE;
-            let told = format!(
-                "A deployment or a patch step lives as it is first written in {} of {} lives (of all first lines: {with} of {all}; by chance once in {}), and a pause follows in {pauses}; on {} devices.",
-                counts.own_with,
-                counts.own,
-                times(chance),
-                devices[shape].len()
-            );
-            let rule = || self.rule(shape, Meaning::Waits, &[], told);
-            fits.then(rule).flatten()
-        });
-        found.collect()
+        for row in &mut rows {
+            (row.counts.all, row.counts.with) = (all, with);
+        }
+        rows
+    }
+
+    /// The line that follows waiting most of the time, once a life.
+    fn end_of_wait(
+        &self,
+        lives: &[Life<'_, 's>],
+        waits: &BTreeMap<usize, String>,
+    ) -> Option<RuleProposal> {
+        let mut next: BTreeMap<usize, u64> = BTreeMap::new();
+        let mut all = 0;
+        for pair in lives.iter().flat_map(|life| life.lines.windows(2)) {
+            let [before, after] = pair else { continue };
+            let waits = |line: &Formed<'_>| line.shape.is_some_and(|own| waits.contains_key(&own));
+            if let Some(shape) = after.shape.filter(|_| waits(before) && !waits(after)) {
+                all += 1;
+                *next.entry(shape).or_default() += 1;
+            }
+        }
+        let (shape, follows) = next.into_iter().max_by_key(|(_, times)| *times)?;
+        let lines = self.seen[shape].lines as f64;
+        let once = lines <= lives.len() as f64 * (2.0 - MOST_OF);
+        let fits = self.is_seen_enough(shape) && follows as f64 >= MOST_OF * all as f64 && once;
+        let told = format!("It follows the last line of waiting in {follows} of {all} lives.");
+        fits.then(|| self.rule(shape, Meaning::ScanStarts, &[], told)).flatten()
     }
 
     /// Lines that stand in refused runs and nowhere else. `refused` are moments of refused runs, by
@@ -286,6 +345,28 @@ impl<'f, 's> Maker<'f, 's> {
             fits.then(rule).flatten()
         });
         found.collect()
+    }
+}
+
+/// The first lines of a shape in lives.
+#[derive(Debug, Clone, Default)]
+struct FirstLines {
+    counts: Counts,
+    /// Pauses behind them.
+    pauses: u64,
+    /// Devices where it holds.
+    devices: BTreeSet<usize>,
+}
+
+impl FirstLines {
+    /// How often chance alone would show as much, if that is seldom.
+    fn show(&self, questions: usize) -> Option<f64> {
+        let chance = self.counts.by_chance(questions);
+        let fits = self.devices.len() >= FEWEST_DEVICES
+            && self.counts.rate() >= HALF
+            && self.pauses as f64 >= HALF * self.counts.own as f64
+            && chance <= BY_CHANCE;
+        fits.then_some(chance)
     }
 }
 

@@ -58,6 +58,9 @@ pub(crate) struct Arguments {
     /// The workaround is in force for runs that start on or after this day (YYYY-MM-DD).
     #[arg(long)]
     pub(crate) workaround_from: Option<String>,
+    /// No sdclient notices that somebody else lives: overlaps, and no refusal anywhere.
+    #[arg(long)]
+    pub(crate) unnoticed: bool,
     /// The agent's log names its task: `<template> <COMPUTER> <date>`.
     #[arg(long)]
     pub(crate) task_names: bool,
@@ -174,6 +177,8 @@ pub(crate) struct Options {
     /// UTC second from which runs use the workaround.
     pub(crate) workaround_from: Option<i64>,
     pub(crate) ambiguous_dates: bool,
+    /// No refusal anywhere.
+    pub(crate) unnoticed: bool,
     /// The agent's log names its task.
     pub(crate) task_names: bool,
     pub(crate) day_first: Option<bool>,
@@ -238,6 +243,7 @@ impl Arguments {
             refusal_code: hex_code(&code)?,
             workaround_from,
             ambiguous_dates: self.ambiguous_dates,
+            unnoticed: self.unnoticed,
             task_names: self.task_names,
             day_first: (self.day_first || self.month_first).then_some(self.day_first),
             markers: on(switches.markers),

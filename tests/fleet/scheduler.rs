@@ -179,7 +179,7 @@ impl World<'_> {
         let process = &mut self.story.processes[id];
         process.task_id = Some(POLICY_TASKS + policy as u32 * 7);
         process.package = package.0.to_owned();
-        process.refused = !before.is_empty();
+        process.refused = !before.is_empty() && !self.options.unnoticed;
         process.exit = Some(if process.refused { self.options.refusal_code } else { code });
         let refused = process.refused;
         let length = if refused { brief } else { duration };

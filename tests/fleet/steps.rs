@@ -74,9 +74,9 @@ impl World<'_> {
     }
 
     fn start_sdclient(&mut self, at: i64, id: ProcessId, step: &Step, before: Vec<ProcessId>) {
-        let blind = self.rng.percent(4);
+        let blind = self.rng.percent(4) || self.options.unnoticed;
         let safe = self.story.runs.last().is_some_and(|run| run.workaround);
-        let ghost = self.rng.permille(4) && !safe;
+        let ghost = self.rng.permille(4) && !safe && !self.options.unnoticed;
         let brief = self.rng.between(1, 3);
         let orphan = self.rng.permille(14);
         if (!before.is_empty() && !blind) || (before.is_empty() && ghost) {
