@@ -2,6 +2,11 @@
 
 use statrs::distribution::{DiscreteCDF, Hypergeometric};
 
+/// Fewer devices show nothing.
+pub const FEWEST_DEVICES: usize = 3;
+/// What is proposed, chance alone would show once in so many shares at most.
+pub const BY_CHANCE: f64 = 1e-3;
+
 /// How often something came with a property, against how often without.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Counts {
@@ -34,6 +39,11 @@ impl Counts {
     }
 }
 
+/// A probability as `once in so many`.
+pub fn times(chance: f64) -> String {
+    if chance < 1e-30 { "over 1e30".to_owned() } else { format!("{:.0e}", 1.0 / chance) }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -41,7 +51,8 @@ mod tests {
     #[test]
     fn an_exact_test() {
         // R: phyper(7, 10, 90, 12, lower.tail = FALSE) is 3.0e-08 or so; by hand here.
-        let choose = |n: u64, k: u64| (0..k).map(|i| (n - i) as f64 / (k - i) as f64).product::<f64>();
+        let choose =
+            |n: u64, k: u64| (0..k).map(|i| (n - i) as f64 / (k - i) as f64).product::<f64>();
         let wanted: f64 =
             (8..=10).map(|k| choose(10, k) * choose(90, 12 - k) / choose(100, 12)).sum();
         let counts = Counts { all: 100, with: 10, own: 12, own_with: 8 };

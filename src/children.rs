@@ -6,9 +6,10 @@ use std::collections::{BTreeMap, BTreeSet};
 use provtrace_parsers::rule::Meaning;
 use provtrace_parsers::shape::{self, variable};
 
+use crate::chance::FEWEST_DEVICES;
 use crate::forms::{Formed, Forms};
 use crate::proposal::RuleProposal;
-use crate::roles::FEWEST_DEVICES;
+use crate::sample::SampleLine;
 
 /// Fewer pairs show nothing.
 const FEWEST_PAIRS: u64 = 20;
@@ -122,13 +123,8 @@ fn turns(forms: &Forms<'_>, own: &str, end: usize) -> Turns {
     turns
 }
 
-fn proposals(
-    format: &str,
-    forms: &Forms<'_>,
-    own: &str,
-    end: usize,
-    turns: Turns,
-) -> Option<Vec<RuleProposal>> {
+/// The lines of a family, each with its log, and their devices.
+fn members<'s>(forms: &Forms<'s>, own: &str) -> (Vec<(&'s SampleLine, &'s str)>, BTreeSet<usize>) {
     let mut masked = String::new();
     let mut lines = Vec::new();
     let mut devices = BTreeSet::new();
@@ -140,6 +136,17 @@ fn proposals(
             }
         }
     }
+    (lines, devices)
+}
+
+fn proposals(
+    format: &str,
+    forms: &Forms<'_>,
+    own: &str,
+    end: usize,
+    turns: Turns,
+) -> Option<Vec<RuleProposal>> {
+    let (lines, devices) = members(forms, own);
     if devices.len() < FEWEST_DEVICES {
         return None;
     }

@@ -25,6 +25,7 @@ use crate::ingest::{DeviceLogs, read_device};
 use crate::leap;
 use crate::lifetime::Lifetime;
 use crate::run::{Step, TemplateSource};
+use crate::suspicion::{self, Ended};
 use crate::tasks::Tasks;
 use crate::timeline::{self, Timeline};
 use crate::wait::{self, hangs};
@@ -87,6 +88,8 @@ pub struct DeviceReport {
     pub other_failures: Vec<(u32, String)>,
     /// Failures that were expected.
     pub ignored: Ignored,
+    /// Its deployments by exit code.
+    pub ended: BTreeMap<u32, Ended>,
 }
 
 /// What is kept of a run.
@@ -212,6 +215,7 @@ pub fn analyze(device: &Device, request: &Request, progress: &dyn Fn(u64)) -> De
         clock_changes: clock_changes(&story),
         near_misses: story.findings.near_misses.len() as u64,
         ignored: story.ignored,
+        ended: suspicion::of_device(&story.timeline, &request.formats.codes),
         other_failures: failures
             .map(|other| (other.code.value, other.code.meaning.clone()))
             .collect(),

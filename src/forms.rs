@@ -2,7 +2,8 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use provtrace_parsers::shape::{self, Joiner};
+use provtrace_parsers::census::Joiner;
+use provtrace_parsers::shape;
 use provtrace_parsers::stamp::Stamp;
 
 use crate::sample::{SampleLine, SampleLog};

@@ -48,7 +48,11 @@ pub struct Before {
 ///
 /// # Errors
 /// None but of overlays that were right a moment ago.
-pub fn learn(devices: &[Device], before: Before, progress: &(dyn Fn() + Sync)) -> Result<Lesson, String> {
+pub fn learn(
+    devices: &[Device],
+    before: Before,
+    progress: &(dyn Fn() + Sync),
+) -> Result<Lesson, String> {
     let step = devices.len().div_ceil(MOST_DEVICES).max(1);
     let chosen: Vec<&Device> = devices.iter().step_by(step).collect();
     let lesson = Lesson { devices: chosen.len(), of: devices.len(), ..Lesson::default() };
@@ -57,11 +61,12 @@ pub fn learn(devices: &[Device], before: Before, progress: &(dyn Fn() + Sync)) -
     let logs = pupil.logs();
     pupil.children(&logs)?;
     let stories = pupil.stories();
-    pupil.programs(&logs, &exits(&stories))?;
-    let stories = pupil.stories();
+    let stories = match pupil.programs(&logs, &exits(&stories))? {
+        true => pupil.stories(),
+        false => stories,
+    };
     pupil.codes(&stories)?;
     pupil.waits(&logs, &stories)?;
-    let stories = pupil.stories();
     pupil.refusals(&logs, &stories)?;
     Ok(pupil.lesson)
 }
@@ -99,7 +104,14 @@ impl Pupil<'_> {
             (self.progress)();
             logs
         };
-        self.chosen.par_iter().enumerate().map(read).collect::<Vec<_>>().into_iter().flatten().collect()
+        self.chosen
+            .par_iter()
+            .enumerate()
+            .map(read)
+            .collect::<Vec<_>>()
+            .into_iter()
+            .flatten()
+            .collect()
     }
 
     /// The devices' stories, with what is known by now.
@@ -166,8 +178,9 @@ impl Pupil<'_> {
         self.lesson.stamps.push(StampProposal { name, formats: vec![format.to_owned()], guess });
     }
 
-    /// Adds rules one by one; one that can't be loaded is said.
-    fn add(&mut self, rules: Vec<RuleProposal>) -> Result<(), String> {
+    /// Adds rules one by one; one that can't be loaded is said. Tells whether any was added.
+    fn add(&mut self, rules: Vec<RuleProposal>) -> Result<bool, String> {
+        let before = self.lesson.rules.len();
         for rule in rules {
             let told = rule.name.clone();
             self.lesson.rules.push(rule);
@@ -177,11 +190,12 @@ impl Pupil<'_> {
                 self.lesson.open.push(format!("no rule could be made of {told}: {why}"));
             }
         }
-        self.apply()
+        self.apply()?;
+        Ok(self.lesson.rules.len() > before)
     }
 
     /// The provisioning agent's children.
-    fn children(&mut self, logs: &[SampleLog]) -> Result<(), String> {
+    fn children(&mut self, logs: &[SampleLog]) -> Result<bool, String> {
         let mut rules = Vec::new();
         for (format, own) in by_format(logs) {
             let known = is_said(&own, |event| matches!(event, Event::ProcessExited { .. }));
@@ -193,7 +207,7 @@ impl Pupil<'_> {
     }
 
     /// The programs' own lines: beginnings, ends, results.
-    fn programs(&mut self, logs: &[SampleLog], exits: &Exits) -> Result<(), String> {
+    fn programs(&mut self, logs: &[SampleLog], exits: &Exits) -> Result<bool, String> {
         let mut rules = Vec::new();
         for (format, own) in by_format(logs) {
             let kind = own[0].kind;
@@ -201,17 +215,20 @@ impl Pupil<'_> {
             let ends = is_said(&own, |event| {
                 matches!(event, Event::RunEnds { .. } | Event::ResultReported { .. })
             });
-            if !matches!(kind, SourceKind::Sdclient | SourceKind::Vulscan | SourceKind::Policysync) {
+            if !matches!(kind, SourceKind::Sdclient | SourceKind::Vulscan | SourceKind::Policysync)
+            {
                 continue;
             }
             let forms = Forms::new(own.into_iter());
             let maker = Maker::new(format, &forms);
             let mut found = maker.edges();
-            found.retain(|rule| match rule.means {
-                Meaning::RunStarts => !starts,
-                // What sdclient says last, its code, its parent knows as well.
-                _end => !ends && kind != SourceKind::Sdclient,
-            });
+            // What sdclient says last, its code, its parent knows as well.
+            let wants_ends = !ends && kind != SourceKind::Sdclient;
+            found.retain(
+                |rule| {
+                    if rule.means == Meaning::RunStarts { !starts } else { wants_ends }
+                },
+            );
             if kind == SourceKind::Sdclient && !ends {
                 found.extend(maker.results(exits));
             }
@@ -234,7 +251,7 @@ impl Pupil<'_> {
     }
 
     /// What a scan writes while it waits.
-    fn waits(&mut self, logs: &[SampleLog], stories: &[Story]) -> Result<(), String> {
+    fn waits(&mut self, logs: &[SampleLog], stories: &[Story]) -> Result<bool, String> {
         let lives = deployments(stories);
         let mut rules = Vec::new();
         for (format, own) in by_format(logs) {
@@ -251,13 +268,14 @@ impl Pupil<'_> {
     }
 
     /// What a deployment that is refused says.
-    fn refusals(&mut self, logs: &[SampleLog], stories: &[Story]) -> Result<(), String> {
+    fn refusals(&mut self, logs: &[SampleLog], stories: &[Story]) -> Result<bool, String> {
         let refused = refused(stories, &self.before.request.formats);
         let mut rules = Vec::new();
         for (format, own) in by_format(logs) {
-            let known = own.iter().flat_map(|log| &log.lines).any(|line| {
-                matches!(line.event, Some(Event::Refused { .. }))
-            });
+            let known = own
+                .iter()
+                .flat_map(|log| &log.lines)
+                .any(|line| matches!(line.event, Some(Event::Refused { .. })));
             if own[0].kind == SourceKind::Sdclient && !known {
                 let forms = Forms::new(own.into_iter());
                 rules.extend(Maker::new(format, &forms).refusals(&refused));
@@ -279,9 +297,8 @@ fn by_format(logs: &[SampleLog]) -> BTreeMap<&str, Vec<&SampleLog>> {
 /// Whether something is said on half of the devices: then it is known how.
 fn is_said(logs: &[&SampleLog], what: impl Fn(&Event) -> bool) -> bool {
     let devices: BTreeSet<usize> = logs.iter().map(|log| log.device).collect();
-    let says = |log: &&&SampleLog| {
-        log.lines.iter().any(|line| line.event.as_ref().is_some_and(&what))
-    };
+    let says =
+        |log: &&&SampleLog| log.lines.iter().any(|line| line.event.as_ref().is_some_and(&what));
     let saying: BTreeSet<usize> = logs.iter().filter(says).map(|log| log.device).collect();
     saying.len() * 2 >= devices.len()
 }
@@ -314,7 +331,8 @@ fn deployments(stories: &[Story]) -> Lives {
             Program::Vulscan => own.step.is_some(),
             Program::PolicySync => false,
         });
-        let span = |(from, to): (EntryRef, EntryRef)| Some((logged(story, from)?, logged(story, to)?));
+        let span =
+            |(from, to): (EntryRef, EntryRef)| Some((logged(story, from)?, logged(story, to)?));
         let spans = own.filter_map(|own| span((own.start.entry, own.end.entry)));
         lives.entry(device).or_default().extend(spans);
     }

@@ -21,6 +21,7 @@ mod discover;
 mod ending;
 mod eventlog;
 mod expected;
+mod failure;
 mod formats;
 mod forms;
 mod holder;
@@ -69,12 +70,13 @@ use provtrace_parsers::code::{ExitCode, Notation};
 use rayon::prelude::*;
 
 use crate::cli::{
-    AnalyzeArgs, CheckArgs, LearnArgs, Cli, Command, EventsArgs, FailOn, Format, FormatsCommand, InputArgs,
-    TimelineArgs,
+    AnalyzeArgs, CheckArgs, Cli, Command, EventsArgs, FailOn, Format, FormatsCommand, InputArgs,
+    LearnArgs, TimelineArgs,
 };
 use crate::clock::Window;
 use crate::device::Request;
 use crate::discover::{Share, Skipped, discover};
+use crate::failure::Failure;
 use crate::output::Output;
 use crate::progress::Progress;
 use crate::report::records::Records;
@@ -106,31 +108,6 @@ fn main() -> process::ExitCode {
             eprintln!("provtrace: {}", failure.message());
             process::ExitCode::from(NO_REPORT)
         }
-    }
-}
-
-/// Why no report could be made.
-enum Failure {
-    /// What, where, what to do.
-    Asked(String),
-    /// The output could not be written.
-    Write(io::Error),
-}
-
-impl Failure {
-    fn message(&self) -> String {
-        match self {
-            Failure::Asked(message) => message.clone(),
-            Failure::Write(error) => {
-                format!("the output can't be written: {}", discover::plain(error))
-            }
-        }
-    }
-}
-
-impl From<io::Error> for Failure {
-    fn from(error: io::Error) -> Failure {
-        Failure::Write(error)
     }
 }
 
@@ -288,7 +265,11 @@ fn learn(args: &LearnArgs) -> Result<u8, Failure> {
         io::Write::write_all(&mut out, lesson.overlay().as_bytes())?;
         out.finish()?;
     }
-    report::lesson::write(&lesson, style(input, None), &mut io::stdout().lock())?;
+    let overlay = input.output.as_deref();
+    // The proposals go to the terminal, wherever the overlay goes.
+    let style =
+        Style { width: progress::terminal_width().unwrap_or(100).max(40), ..style(input, None) };
+    report::lesson::write(&lesson, overlay, style, &mut io::stdout().lock())?;
     Ok(status(input, &share.skipped, 0))
 }
 

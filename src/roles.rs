@@ -7,14 +7,12 @@ use provtrace_parsers::rule::Meaning;
 use provtrace_parsers::shape::{self, variable};
 use provtrace_parsers::stamp::Stamp;
 
-use crate::chance::Counts;
+use crate::chance::{BY_CHANCE, Counts, FEWEST_DEVICES, times};
 use crate::forms::{Formed, Forms, Life, Seen};
 use crate::proposal::RuleProposal;
 
 /// Fewer lines show nothing.
 const FEWEST_LINES: u64 = 10;
-/// Fewer devices show nothing.
-pub const FEWEST_DEVICES: usize = 3;
 /// Of a shape's lines, so many stand where its part asks for it.
 const MOST_OF: f64 = 0.8;
 /// Of what should have such a line, so much has this one.
@@ -23,8 +21,6 @@ const MANY: f64 = 0.2;
 const HALF: f64 = 0.5;
 /// Of a refusal's lines, so many stand in refused runs.
 const ONLY: f64 = 0.95;
-/// Chance would do this once in so many shares, at most.
-pub const BY_CHANCE: f64 = 1e-3;
 /// How far a child's own last words and its parent's may lie apart, in milliseconds.
 const APART: i64 = 5_000;
 /// Lines of a program that waits lie so far apart, in milliseconds.
@@ -203,7 +199,7 @@ impl<'f, 's> Maker<'f, 's> {
     }
 
     /// Lines of a program that waits: somebody else lives when they are written, and then comes a
-    /// pause. Also those that stand behind these only, and the line that ends the wait.
+    /// pause. Also those that stand behind these only.
     pub fn waits(&self, others: &Lives) -> Vec<RuleProposal> {
         let lives = self.forms.lives();
         let beside = self.first_lines(&lives, &|life, line, _| {
@@ -215,7 +211,13 @@ impl<'f, 's> Maker<'f, 's> {
             let told = |row: &FirstLines, chance| {
                 format!(
                     "A deployment or a patch step lives as it is first written in {} of {} lives (of all first lines: {} of {}; by chance once in {}), and a pause follows in {}; on {} devices.",
-                    row.counts.own_with, row.counts.own, row.counts.with, row.counts.all, times(chance), row.pauses, row.devices.len()
+                    row.counts.own_with,
+                    row.counts.own,
+                    row.counts.with,
+                    row.counts.all,
+                    times(chance),
+                    row.pauses,
+                    row.devices.len()
                 )
             };
             if let Some(chance) = row.show(beside.len()) {
@@ -242,11 +244,8 @@ impl<'f, 's> Maker<'f, 's> {
             }
         }
         found.extend(more);
-        let end = self.end_of_wait(&lives, &found);
-        let rules = found
-            .into_iter()
-            .filter_map(|(shape, told)| self.rule(shape, Meaning::Waits, &[], told));
-        rules.chain(end).collect()
+        let rule = |(shape, told)| self.rule(shape, Meaning::Waits, &[], told);
+        found.into_iter().filter_map(rule).collect()
     }
 
     /// For each shape, its first lines in lives: how many `is` holds for.
@@ -276,30 +275,6 @@ impl<'f, 's> Maker<'f, 's> {
             (row.counts.all, row.counts.with) = (all, with);
         }
         rows
-    }
-
-    /// The line that follows waiting most of the time, once a life.
-    fn end_of_wait(
-        &self,
-        lives: &[Life<'_, 's>],
-        waits: &BTreeMap<usize, String>,
-    ) -> Option<RuleProposal> {
-        let mut next: BTreeMap<usize, u64> = BTreeMap::new();
-        let mut all = 0;
-        for pair in lives.iter().flat_map(|life| life.lines.windows(2)) {
-            let [before, after] = pair else { continue };
-            let waits = |line: &Formed<'_>| line.shape.is_some_and(|own| waits.contains_key(&own));
-            if let Some(shape) = after.shape.filter(|_| waits(before) && !waits(after)) {
-                all += 1;
-                *next.entry(shape).or_default() += 1;
-            }
-        }
-        let (shape, follows) = next.into_iter().max_by_key(|(_, times)| *times)?;
-        let lines = self.seen[shape].lines as f64;
-        let once = lines <= lives.len() as f64 * (2.0 - MOST_OF);
-        let fits = self.is_seen_enough(shape) && follows as f64 >= MOST_OF * all as f64 && once;
-        let told = format!("It follows the last line of waiting in {follows} of {all} lives.");
-        fits.then(|| self.rule(shape, Meaning::ScanStarts, &[], told)).flatten()
     }
 
     /// Lines that stand in refused runs and nowhere else. `refused` are moments of refused runs, by
@@ -368,11 +343,6 @@ impl FirstLines {
             && chance <= BY_CHANCE;
         fits.then_some(chance)
     }
-}
-
-/// A probability as `once in so many`.
-pub fn times(chance: f64) -> String {
-    format!("{:.0e}", 1.0 / chance.max(1e-300))
 }
 
 /// A variable of a line, read as an exit code.

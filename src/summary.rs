@@ -14,6 +14,7 @@ use crate::ending::RunState;
 use crate::rank;
 use crate::run::TemplateSource;
 use crate::signature::name_templates;
+use crate::suspicion;
 
 /// Merges what the devices gave; `share` tells what no device could give.
 ///
@@ -38,6 +39,7 @@ pub fn summarize(
     let unfinished_runs = unfinished_runs(&devices);
     let runs_by_state = runs_by_state(&devices);
     let rows = device_rows(&devices);
+    let unknown_refusals = unknown_refusals(&devices);
     for device in devices {
         for mut incident in device.incidents {
             let named = template(&device.runs, incident.run).cloned();
@@ -59,7 +61,7 @@ pub fn summarize(
     count_wordings(&mut coverage, &incidents);
     coverage.overlays.clone_from(&request.overlays);
     clock_changes.sort_by(|a, b| (&a.device, &a.at).cmp(&(&b.device, &b.at)));
-    warnings.extend(mapping_warning(request, mapped));
+    warnings.extend(mapping_warning(request, mapped).into_iter().chain(unknown_refusals));
     warnings.sort();
     Ok(Report {
         schema: "provtrace.report.v1",
@@ -77,6 +79,19 @@ pub fn summarize(
         devices: rows,
         warnings,
     })
+}
+
+/// Codes that are likely to be refusals, though nothing says so.
+fn unknown_refusals(devices: &[DeviceReport]) -> Vec<String> {
+    let suspects = suspicion::suspects(devices.iter().map(|device| &device.ended));
+    let told = suspects.into_iter().map(|suspect| {
+        let told = suspect.told();
+        format!(
+            "{told} It is likely to mean already running, and is not taken so here: `provtrace \
+             formats learn PATH -o learned.toml` proposes it, `--formats learned.toml` puts it in force"
+        )
+    });
+    told.collect()
 }
 
 /// How many incidents rest on wordings that were assumed or learned.

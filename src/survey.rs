@@ -2,9 +2,10 @@
 
 use std::collections::BTreeMap;
 
+use provtrace_parsers::census::{Seen, Shapes};
 use provtrace_parsers::engine::{Line, Outcome};
 use provtrace_parsers::format::{Format, Formats};
-use provtrace_parsers::shape::{self, Seen, Shapes};
+use provtrace_parsers::shape;
 use provtrace_parsers::text;
 use serde::Serialize;
 

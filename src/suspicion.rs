@@ -4,10 +4,9 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use provtrace_parsers::code::CodeTable;
 
-use crate::chance::Counts;
+use crate::chance::{BY_CHANCE, Counts, FEWEST_DEVICES, times};
 use crate::holder::Holders;
 use crate::lifetime::Program;
-use crate::roles::{BY_CHANCE, FEWEST_DEVICES, times};
 use crate::timeline::Timeline;
 
 /// A deployment that is refused ends at once: within so many seconds.
@@ -87,9 +86,8 @@ pub fn suspects<'d>(
     let suspect = |(code, (sum, devices)): (u32, (Ended, BTreeSet<usize>))| {
         let counts = Counts { all, with, own: sum.all, own_with: sum.at_once_beside };
         let by_chance = counts.by_chance(questions);
-        let fits = devices.len() >= FEWEST_DEVICES
-            && counts.rate() >= MOST_OF
-            && by_chance <= BY_CHANCE;
+        let fits =
+            devices.len() >= FEWEST_DEVICES && counts.rate() >= MOST_OF && by_chance <= BY_CHANCE;
         let first = devices.first().copied()?;
         fits.then_some(Suspect { code, counts, devices: devices.len(), by_chance, first })
     };

@@ -19,8 +19,9 @@ const LONGEST_FILE: usize = 400;
 const FLAT_TABLES: [(&str, &str); 0] = [];
 
 /// The modules of the binary in the order in which data flows: each uses only those before it.
-const FLOW: [&str; 51] = [
+const FLOW: [&str; 60] = [
     "paths",
+    "failure",
     "place",
     "archive",
     "bundle",
@@ -63,18 +64,26 @@ const FLOW: [&str; 51] = [
     "wait",
     "contract",
     "course",
+    "chance",
+    "suspicion",
     "device",
     "signature",
     "rank",
     "summary",
     "survey",
+    "sample",
+    "forms",
+    "proposal",
+    "children",
+    "roles",
+    "learn",
     "report",
     "formats",
     "main",
 ];
 
 /// The home of every outside package: the only files that may know it.
-const HOMES: [(&str, &[&str]); 31] = [
+const HOMES: [(&str, &[&str]); 33] = [
     // The program.
     ("chrono", &["src/clock.rs", "src/zones.rs"]),
     ("chrono-tz", &["src/zones.rs"]),
@@ -87,7 +96,7 @@ const HOMES: [(&str, &[&str]); 31] = [
     ("indicatif", &["src/progress.rs"]),
     ("memchr", &["src/block.rs"]),
     ("polars", &["src/rank.rs", "src/summary.rs"]),
-    ("rayon", &["src/discover.rs", "src/main.rs"]),
+    ("rayon", &["src/discover.rs", "src/learn.rs", "src/main.rs"]),
     ("regex", &["src/provision.rs"]),
     // Its derives stand on the values that reports print.
     (
@@ -107,16 +116,18 @@ const HOMES: [(&str, &[&str]); 31] = [
     ),
     ("serde_json", &["src/eventlog.rs", "src/report/json.rs"]),
     ("sha2", &["src/device.rs", "src/signature.rs"]),
+    ("statrs", &["src/chance.rs"]),
     ("strsim", &["src/zones.rs"]),
     ("tempfile", &["src/output.rs"]),
-    ("textwrap", &["src/report/survey.rs", "src/report/table.rs"]),
+    ("textwrap", &["src/report/lesson.rs", "src/report/survey.rs", "src/report/table.rs"]),
     ("walkdir", &["src/discover.rs"]),
     ("zip", &["src/archive.rs"]),
     // The parsers.
     ("aho-corasick", &["parsers/src/format.rs", "parsers/src/schema.rs"]),
-    ("chrono", &["parsers/src/fields.rs", "parsers/src/layout.rs"]),
+    ("chrono", &["parsers/src/fields.rs", "parsers/src/guess.rs", "parsers/src/layout.rs"]),
     ("encoding_rs", &["parsers/src/text.rs"]),
     ("memchr", &["parsers/src/engine.rs"]),
+    ("pure-rust-locales", &["parsers/src/months.rs"]),
     ("nom", &["parsers/src/fields.rs"]),
     (
         "regex",
@@ -128,7 +139,7 @@ const HOMES: [(&str, &[&str]); 31] = [
             "parsers/src/schema.rs",
         ],
     ),
-    ("regex-syntax", &["parsers/src/rule.rs"]),
+    ("regex-syntax", &["parsers/src/rule.rs", "parsers/src/shape.rs"]),
     ("roxmltree", &["parsers/src/policy_status.rs"]),
     // Its derives stand on what formats/*.toml hold.
     (

@@ -108,7 +108,8 @@ pub fn layout(logs: &[Vec<String>], known: &[Guess]) -> Option<Guess> {
         (trial.way, open, !trial.written.contains("{fraction}"), trial.written.len())
     });
     let is_known = |trial: &Trial| known.iter().any(|known| known.is_of(trial));
-    if let Some(at) = trials.iter().position(|trial| trial.way == trials[0].way && is_known(trial)) {
+    if let Some(at) = trials.iter().position(|trial| trial.way == trials[0].way && is_known(trial))
+    {
         return Some(finished(trials.swap_remove(at), logs, of, false));
     }
     let ambiguous = trials
@@ -271,9 +272,8 @@ fn finished(trial: Trial, logs: &[Vec<String>], of: usize, ambiguous: bool) -> G
     let more = tail::of(&rests);
     let words = Words { months: Words::spell(&months, 1), halves: Words::spell(&halves, 0) };
     let longer = format!("{written}{more}");
-    let longer = Layout::compile("guess".to_owned(), &longer, words, Mark::Learned)
-        .ok()
-        .filter(|layout| {
+    let longer =
+        Layout::compile("guess".to_owned(), &longer, words, Mark::Learned).ok().filter(|layout| {
             let read = |line: &&&String| layout.read(line.as_bytes(), DateOrder::MonthFirst);
             let reads = lines.iter().filter(|line| read(line).is_some()).count();
             reads * 100 >= lines.len() * AS_MANY
@@ -327,7 +327,10 @@ mod tests {
             ("%H.%M.%S %d/%m/%Y - ", "{hour}.{minute}.{second} {day}/{month}/{year} - "),
             ("[%H.%M.%S %d/%m/%Y] ", "[{hour}.{minute}.{second} {day}/{month}/{year}] "),
             ("%y%m%d-%H%M%S,250 ", "{year}{month}{day}-{hour}{minute}{second},{fraction} "),
-            ("%Y年%m月%d日 %H時%M分%S秒 ", "{year}年{month}月{day}日 {hour}時{minute}分{second}秒 "),
+            (
+                "%Y年%m月%d日 %H時%M分%S秒 ",
+                "{year}年{month}月{day}日 {hour}時{minute}分{second}秒 ",
+            ),
             ("%a %b %d %Y %H:%M:%S ", "{weekday} {month} {day} {year} {hour}:{minute}:{second} "),
             ("%m-%d-%y %I:%M:%S %p | ", "{month}-{day}-{year} {hour}:{minute}:{second} {half} | "),
             ("%Y%m%d%H%M%S ", "{year}{month}{day}{hour}{minute}{second} "),
@@ -353,7 +356,13 @@ mod tests {
         const MONTHS: [&str; 3] = ["août", "septembre", "octobre"];
         let lines = log(|at, _| {
             let month = MONTHS[(chrono::Datelike::month0(&at) as usize).saturating_sub(7)];
-            format!("le {} {month} {}h{}m{} : x", at.format("%-d"), at.format("%Y %H"), at.format("%M"), at.format("%S"))
+            format!(
+                "le {} {month} {}h{}m{} : x",
+                at.format("%-d"),
+                at.format("%Y %H"),
+                at.format("%M"),
+                at.format("%S")
+            )
         });
         let guess = layout(&lines, &[]).expect("a layout");
         assert_eq!(guess.layout, "le {day} {month} {year} {hour}h{minute}m{second} : ");

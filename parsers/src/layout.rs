@@ -115,7 +115,12 @@ impl StampToml {
 
 impl Layout {
     /// Compiles a layout such as `{year}-{month}-{day} {time} `.
-    pub(crate) fn compile(name: String, layout: &str, words: Words, mark: Mark) -> Result<Layout, String> {
+    pub(crate) fn compile(
+        name: String,
+        layout: &str,
+        words: Words,
+        mark: Mark,
+    ) -> Result<Layout, String> {
         let mut fields = Vec::new();
         let mut rest = layout;
         while let Some(first) = rest.chars().next() {

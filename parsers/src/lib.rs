@@ -9,6 +9,7 @@
 //! rules that read the message, [`code`] reads exit codes.
 
 mod catalogue;
+pub mod census;
 pub mod code;
 pub mod engine;
 pub mod event;

@@ -123,14 +123,16 @@ fn numbers<'t>(texts: &[&'t str], before: &str) -> Option<(String, Vec<&'t str>)
 /// A level in capitals, or a word before a colon, of which there are few.
 fn word<'t>(texts: &[&'t str]) -> Option<(String, Vec<&'t str>)> {
     let length = |text: &str| {
-        text.find(|c: char| !c.is_ascii_alphanumeric() && c != '.' && c != '_').unwrap_or(text.len())
+        text.find(|c: char| !c.is_ascii_alphanumeric() && c != '.' && c != '_')
+            .unwrap_or(text.len())
     };
     let is_level = |word: &str| {
         (3..=8).contains(&word.len()) && word.chars().all(|letter| letter.is_ascii_uppercase())
     };
     let fits = |text: &&&str| {
         let (word, rest) = text.split_at(length(text));
-        !word.is_empty() && ((is_level(word) && rest.starts_with([' ', ']', ':', '|'])) || rest.starts_with(':'))
+        !word.is_empty()
+            && ((is_level(word) && rest.starts_with([' ', ']', ':', '|'])) || rest.starts_with(':'))
     };
     let fitting: Vec<&&str> = texts.iter().filter(fits).collect();
     let words: BTreeSet<&str> = fitting.iter().map(|text| &text[..length(text)]).collect();

@@ -1,5 +1,7 @@
 //! How near a report comes to the truth: docs/ACCURACY.md says what each number means.
 
+#![allow(dead_code, reason = "each test file uses its own part of this module")]
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::AddAssign;
 
@@ -195,7 +197,9 @@ impl<'v> Reported<'v> {
         let mut all: BTreeMap<_, Vec<&Value>> = BTreeMap::new();
         for incident in list(report, "incidents") {
             let device = text(incident, "device").rsplit('/').next().unwrap_or_default();
-            let key = (device.to_owned(), task(incident), text(incident, "at_logged").to_owned());
+            // Stamps may have a fraction; the truth is of whole seconds.
+            let at = text(incident, "at_logged").split('.').next().unwrap_or_default();
+            let key = (device.to_owned(), task(incident), at.to_owned());
             all.entry(key).or_default().push(incident);
         }
         Reported(all)

@@ -17,6 +17,11 @@ pub struct Fleet {
 impl Fleet {
     /// Simulates so many devices of a condition.
     pub fn simulate(condition: &str, devices: u64, seed: u64) -> Fleet {
+        Fleet::with(condition, devices, seed, &[])
+    }
+
+    /// The same, with more of the simulator's arguments.
+    pub fn with(condition: &str, devices: u64, seed: u64, more: &[&str]) -> Fleet {
         let folder = tempfile::tempdir().expect("a folder");
         let mut command = Command::new(simulator());
         command.arg(folder.path().join("share")).stdin(Stdio::null());
@@ -24,6 +29,7 @@ impl Fleet {
         command.args(["--devices", &devices.to_string(), "--seed", &seed.to_string()]);
         command.arg("--truth").arg(folder.path().join("truth.json"));
         command.arg("--tasks").arg(folder.path().join("tasks.csv"));
+        command.args(more);
         let output = command.output().expect("the simulator starts");
         let stderr = String::from_utf8_lossy(&output.stderr);
         assert!(output.status.success(), "{condition}, seed {seed}: {stderr}");
