@@ -49,7 +49,12 @@ fn each_mistake_is_told_once_with_line_and_remedy() {
 
 #[test]
 fn the_examples_are_right() {
-    let outcome = run(&["formats", "validate", "docs/overlays"]);
+    let outcome = run(&[
+        "formats",
+        "validate",
+        "samples/french-agent.overlay.toml",
+        "samples/german-agent.overlay.toml",
+    ]);
     assert_eq!(outcome.status, 0, "{}{}", outcome.stdout, outcome.stderr);
     assert!(outcome.stdout.lines().count() >= 2, "{}", outcome.stdout);
 }

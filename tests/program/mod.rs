@@ -81,8 +81,8 @@ impl Case {
         root().join("samples").join(&self.name)
     }
 
-    /// The arguments of a stage for this case. A mapping that lies beside the folder under its
-    /// name belongs to it.
+    /// The arguments of a stage for this case. A mapping or an overlay that lies beside the folder
+    /// under its name belongs to it.
     pub fn args(&self, stage: &[&str]) -> Vec<String> {
         let mut args: Vec<String> = stage.iter().map(|arg| (*arg).to_owned()).collect();
         args.push(self.folder());
@@ -91,6 +91,10 @@ impl Case {
         let takes_names = stage.first() != Some(&"events");
         if takes_names && root().join(&tasks).is_file() {
             args.extend(["--tasks".to_owned(), tasks]);
+        }
+        let overlay = format!("samples/{}.overlay.toml", self.name);
+        if root().join(&overlay).is_file() {
+            args.extend(["--formats".to_owned(), overlay]);
         }
         args
     }
