@@ -3,7 +3,8 @@
 use std::collections::BTreeMap;
 
 use provtrace_parsers::event::Event;
-use provtrace_parsers::format::SourceKind;
+use provtrace_parsers::format::{Format, SourceKind};
+use provtrace_parsers::line::LineCounts;
 use serde::Serialize;
 
 use crate::discover::Skipped;
@@ -67,22 +68,19 @@ pub struct Ignored {
     pub failures: u64,
 }
 
-impl Coverage {
-    /// What the formats say of that.
-    pub fn caution(&self) -> Option<String> {
-        let blind: Vec<&FormatCoverage> =
-            self.formats.iter().filter(|format| format.is_not_understood()).collect();
-        if blind.is_empty() {
-            return None;
-        }
-        let told: Vec<String> = blind.iter().map(|format| format.told()).collect();
-        Some(format!(
-            "the wording of these logs is not known, so what they say is missing here: {}. \
-             `provtrace formats check PATH` shows what is not understood, `provtrace formats learn \
-             PATH` proposes rules for it",
-            told.join("; ")
-        ))
+/// Which logs were not understood, and what to do; `None` if all formats were.
+pub fn caution(formats: &[FormatCoverage]) -> Option<String> {
+    let blind = formats.iter().filter(|format| format.is_not_understood());
+    let told: Vec<String> = blind.map(FormatCoverage::told).collect();
+    if told.is_empty() {
+        return None;
     }
+    Some(format!(
+        "the wording of these logs is not known, so what they say is missing here: {}. \
+         `provtrace formats check PATH` shows what is not understood, `provtrace formats learn \
+         PATH` proposes rules for it",
+        told.join("; ")
+    ))
 }
 
 /// How well the logs of one format were understood.
@@ -148,6 +146,24 @@ impl FormatCoverage {
         self.devices_not_understood * 100 >= self.devices * TOO_MANY
             && self.devices_not_understood > 0
     }
+}
+
+/// How well a device's logs were understood that were only counted, by the number of known lines.
+pub fn of_counts(logs: &[(&Format, LineCounts)]) -> BTreeMap<String, FormatCoverage> {
+    let mut formats: BTreeMap<String, FormatCoverage> = BTreeMap::new();
+    for (format, counts) in logs {
+        let own = formats.entry(format.name.clone()).or_default();
+        own.format.clone_from(&format.name);
+        own.files += 1;
+        own.lines += counts.lines;
+        own.lines_stamped += counts.stamped;
+        own.lines_understood += counts.understood;
+        own.devices = u64::from(own.lines > 0);
+        let said = own.lines_understood > 0 || !has_wording(format.kind);
+        own.devices_not_understood = if said { 0 } else { own.devices };
+        own.devices_without_stamps = if own.lines_stamped > 0 || said { 0 } else { own.devices };
+    }
+    formats
 }
 
 /// How well a device's logs were understood, by format.

@@ -61,6 +61,7 @@ mod wait;
 mod witness;
 mod zones;
 
+use std::collections::BTreeMap;
 use std::io;
 use std::path::Path;
 use std::process;
@@ -74,6 +75,7 @@ use crate::cli::{
     LearnArgs, TimelineArgs,
 };
 use crate::clock::Window;
+use crate::coverage::FormatCoverage;
 use crate::device::Request;
 use crate::discover::{Share, Skipped, discover};
 use crate::failure::Failure;
@@ -152,8 +154,9 @@ fn events(args: &EventsArgs) -> Result<u8, Failure> {
     let mut out = output(&args.input, &share)?;
     let mut skipped = share.skipped.clone();
     let mut buffer = Vec::new();
-    let mut read_any = false;
+    let mut understood = Vec::new();
     for device in &share.devices {
+        let mut counts = Vec::new();
         let mut dates = ingest::DateOrders::new(device, &request.formats);
         for source in &device.sources {
             let format = &request.formats.formats[source.format];
@@ -164,13 +167,14 @@ fn events(args: &EventsArgs) -> Result<u8, Failure> {
             if let Some(error) = records.failed {
                 return Err(Failure::Write(error));
             }
-            read_any |= read.is_ok();
+            counts.extend(read.iter().map(|end| (format, end.counts)));
             let reason = read.map_or_else(Some, |end| end.stopped);
             skipped.extend(reason.map(|reason| Skipped { path: source.shown.clone(), reason }));
         }
         device.release();
+        understood.push(coverage::of_counts(&counts));
     }
-    finish(&args.input, &share, out, &skipped, read_any)
+    finish(&args.input, &share, out, &skipped, &understood)
 }
 
 /// `timeline`: one picture a device.
@@ -179,14 +183,14 @@ fn timeline(args: &TimelineArgs) -> Result<u8, Failure> {
     let share = find(&args.input, &request)?;
     let mut out = output(&args.input, &share)?;
     let mut skipped = share.skipped.clone();
-    let mut read_any = false;
+    let mut understood = Vec::new();
     for device in &share.devices {
         let story = device::tell(device, &request, &|_| {});
         report::lanes::write(&story, style(&args.input, args.width), &mut out)?;
-        read_any |= !story.logs.sources.is_empty();
+        understood.push(coverage::of_device(&story.logs.sources));
         skipped.extend(story.logs.skipped);
     }
-    finish(&args.input, &share, out, &skipped, read_any)
+    finish(&args.input, &share, out, &skipped, &understood)
 }
 
 /// `formats`: what is known, and whether overlays are right.
@@ -288,17 +292,20 @@ fn expect(args: &AnalyzeArgs, request: &mut Request) -> Result<(), Failure> {
     Ok(())
 }
 
-/// Puts the output in its place, and says what could not be read.
+/// Puts the output in its place, and says what could not be read or understood.
 fn finish(
     input: &InputArgs,
     share: &Share,
     out: Output,
     skipped: &[Skipped],
-    read_any: bool,
+    understood: &[BTreeMap<String, FormatCoverage>],
 ) -> Result<u8, Failure> {
     tell_skipped(skipped);
-    if !read_any {
+    if understood.iter().all(BTreeMap::is_empty) {
         return Err(nothing_readable(share, skipped.len()));
+    }
+    if let Some(caution) = coverage::caution(&coverage::merged(understood.iter())) {
+        eprintln!("provtrace: caution: {}", report::plain::harmless(&caution));
     }
     out.finish()?;
     Ok(status(input, skipped, 0))

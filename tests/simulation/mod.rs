@@ -1,5 +1,7 @@
 //! The fleet simulator, run as the example that `cargo test` builds beside the tests.
 
+#![allow(dead_code, reason = "each test file uses its own part of this module")]
+
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
