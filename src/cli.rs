@@ -81,6 +81,9 @@ pub struct CheckArgs {
     /// What is read.
     #[command(flatten)]
     pub input: InputArgs,
+    /// Where it is written.
+    #[command(flatten)]
+    pub output: OutputArgs,
     /// Devices that are read side by side [default: one per core]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1024))]
     pub threads: Option<u16>,
@@ -92,7 +95,7 @@ pub struct CheckArgs {
     pub top: Option<u16>,
     /// How it is written
     #[arg(long, value_enum, default_value = "table")]
-    pub format: Format,
+    pub format: SurveyFormat,
 }
 
 /// `formats learn`
@@ -101,6 +104,9 @@ pub struct LearnArgs {
     /// What is read.
     #[command(flatten)]
     pub input: InputArgs,
+    /// Where it is written.
+    #[command(flatten)]
+    pub output: OutputArgs,
     /// Devices that are read side by side [default: one per core]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1024))]
     pub threads: Option<u16>,
@@ -143,12 +149,17 @@ pub struct InputArgs {
     /// Which overlays.
     #[command(flatten)]
     pub formats: FormatArgs,
-    /// Write to this file, not to standard output
-    #[arg(short, long, value_name = "FILE")]
-    pub output: Option<PathBuf>,
     /// Files that can't be read make the exit status 2
     #[arg(long)]
     pub strict: bool,
+}
+
+/// Where a command writes.
+#[derive(Debug, Args)]
+pub struct OutputArgs {
+    /// Write to this file, not to standard output
+    #[arg(short, long, value_name = "FILE")]
+    pub output: Option<PathBuf>,
 }
 
 /// `analyze`
@@ -157,6 +168,10 @@ pub struct AnalyzeArgs {
     /// What is read.
     #[command(flatten)]
     pub input: InputArgs,
+    /// Write to this file, not to standard output, in the format of its name: .txt, .json; can be
+    /// repeated, for several reports of one analysis
+    #[arg(short, long, value_name = "FILE")]
+    pub output: Vec<PathBuf>,
     /// Only steps that began at or after this time: 2025-03-24, 2025-03-24T10:00 (each device's
     /// own time) or 2025-03-24T10:00Z
     #[arg(long, value_name = "TIME", value_parser = read_bound)]
@@ -183,9 +198,9 @@ pub struct AnalyzeArgs {
     /// Also print the lines that prove each incident
     #[arg(long)]
     pub evidence: bool,
-    /// How the report is written
-    #[arg(long, value_enum, default_value = "table")]
-    pub format: Format,
+    /// How the report is written [default: by the name of the file, else table]
+    #[arg(long, value_enum)]
+    pub format: Option<Format>,
     /// Exit with status 1 if the report has this
     #[arg(long, value_enum, value_name = "CONDITION")]
     pub fail_on: Option<FailOn>,
@@ -197,6 +212,9 @@ pub struct EventsArgs {
     /// What is read.
     #[command(flatten)]
     pub input: InputArgs,
+    /// Where it is written.
+    #[command(flatten)]
+    pub output: OutputArgs,
     /// Also lines that are no event: known noise, continuations, unknown
     #[arg(long)]
     pub all: bool,
@@ -208,6 +226,9 @@ pub struct TimelineArgs {
     /// What is read.
     #[command(flatten)]
     pub input: InputArgs,
+    /// Where it is written.
+    #[command(flatten)]
+    pub output: OutputArgs,
     /// Names from the core: CSV with the columns task_id,template[,step]
     #[arg(long, value_name = "FILE")]
     pub tasks: Option<PathBuf>,
@@ -217,8 +238,17 @@ pub struct TimelineArgs {
 }
 
 /// How a report is written.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, ValueEnum)]
 pub enum Format {
+    /// For people, on a terminal
+    Table,
+    /// For programs: see docs/REPORT.md
+    Json,
+}
+
+/// How a survey is written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum SurveyFormat {
     /// For people, on a terminal
     Table,
     /// For programs: see docs/REPORT.md

@@ -3,49 +3,26 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use provtrace_parsers::code::{CodeTable, ExitCode};
+use provtrace_parsers::code::CodeTable;
 use provtrace_parsers::engine::LineCounts;
-use provtrace_parsers::format::Formats;
 use provtrace_parsers::stamp::Stamp;
 use sha2::{Digest, Sha256};
 
-use crate::axis;
 use crate::changes::ChangeKnown;
-use crate::clock::{self, Clock, Window, minutes};
-use crate::contract::{
-    Blocker, ClockChange, Code, Evidence, Incident, LongWait, Refused, UnfinishedRun,
-};
-use crate::correlate::{self, Findings, Proof};
+use crate::chronicle::{self, Chronicle};
+use crate::citation::{decode, quote, to_tenth};
+use crate::clock::{self, Clock, minutes};
+use crate::contract::{Blocker, ClockChange, Incident, LongWait, Refused, UnfinishedRun};
+use crate::correlate::{self, Proof};
 use crate::course::Shown;
 use crate::coverage::{self, FormatCoverage, Ignored};
 use crate::discover::{Device, Skipped};
-use crate::ending::{self, Ending, RunState};
-use crate::expected;
-use crate::ingest::{DeviceLogs, read_device};
-use crate::leap;
+use crate::ending::RunState;
 use crate::lifetime::Lifetime;
 use crate::run::{Step, TemplateSource};
+use crate::story::{Request, Story, tell};
 use crate::suspicion::{self, Ended};
-use crate::tasks::Tasks;
-use crate::timeline::{self, Timeline};
-use crate::wait::{self, hangs};
-use crate::witness::settle;
-use crate::zones::ZoneRule;
-
-/// What an analysis is asked for beyond its paths.
-#[derive(Debug)]
-pub struct Request {
-    /// The formats.
-    pub formats: Formats,
-    /// The overlays in them, as they are shown.
-    pub overlays: Vec<String>,
-    /// The mapping of tasks.
-    pub tasks: Tasks,
-    /// Zones that a person gave.
-    pub zones: Vec<ZoneRule>,
-    /// Steps outside are left out; processes outside still count as holders.
-    pub window: Window,
-}
+use crate::wait::hangs;
 
 /// What is kept of a device.
 #[derive(Debug, Clone, Default)]
@@ -90,6 +67,8 @@ pub struct DeviceReport {
     pub ignored: Ignored,
     /// Its deployments by exit code.
     pub ended: BTreeMap<u32, Ended>,
+    /// Its chronicle, where one is asked for.
+    pub chronicle: Option<Chronicle>,
 }
 
 /// What is kept of a run.
@@ -122,51 +101,6 @@ pub struct StepReport {
     pub refused: bool,
 }
 
-/// A device's logs and the story they tell.
-#[derive(Debug)]
-pub struct Story {
-    /// The records.
-    pub logs: DeviceLogs,
-    /// The device's clock.
-    pub clock: Clock,
-    /// What it went through.
-    pub clock_changes: Vec<axis::ClockChange>,
-    /// Lifetimes, steps, runs.
-    pub timeline: Timeline,
-    /// What follows from them.
-    pub findings: Findings,
-    /// What was left out of them, since it is expected.
-    pub ignored: Ignored,
-    /// How each run ended.
-    pub endings: Vec<Ending>,
-    /// Steps that waited for a scan.
-    pub long_waits: Vec<wait::LongWait>,
-}
-
-/// Reads a device and tells its story.
-pub fn tell(device: &Device, request: &Request, progress: &dyn Fn(u64)) -> Story {
-    let mut logs = read_device(device, &request.formats, progress);
-    let clock = Clock::of_device(&logs, &request.zones);
-    let mut clock_changes = axis::straighten(&mut logs, &request.formats, &clock);
-    leap::close(&mut logs, &mut clock_changes);
-    settle(&mut logs, &clock);
-    let timeline = timeline::build(&logs, &request.formats, &request.tasks);
-    let mut findings = correlate::correlate(&timeline, &logs, &request.formats.codes);
-    let codes = &request.formats.codes;
-    let endings = ending::endings(&timeline, &logs, &findings, codes);
-    let mut long_waits = wait::long_waits(&timeline, &logs, &findings, codes);
-    let inside = |step: usize| clock.is_in(timeline.steps[step].at, &request.window);
-    for incident in &mut findings.incidents {
-        incident.steps.retain(|step| inside(*step));
-    }
-    findings.incidents.retain(|incident| !incident.steps.is_empty());
-    findings.near_misses.retain(|step| inside(*step));
-    findings.other_failures.retain(|failure| inside(failure.step));
-    long_waits.retain(|wait| inside(wait.step));
-    let ignored = expected::leave_out(&mut findings, &timeline, &request.formats);
-    Story { logs, clock, clock_changes, timeline, findings, ignored, endings, long_waits }
-}
-
 /// Reads a device and keeps what a report needs.
 pub fn analyze(device: &Device, request: &Request, progress: &dyn Fn(u64)) -> DeviceReport {
     let story = tell(device, request, progress);
@@ -196,6 +130,8 @@ pub fn analyze(device: &Device, request: &Request, progress: &dyn Fn(u64)) -> De
         let index = (run.number as usize).checked_sub(1)?;
         shown.unfinished(index, story.endings.get(index)?)
     });
+    let incidents = incidents(&story, &request.formats.codes);
+    let ids: Vec<String> = incidents.iter().map(|incident| incident.id.clone()).collect();
     DeviceReport {
         device: device.name.clone(),
         zone: story.clock.zone_name(),
@@ -211,7 +147,8 @@ pub fn analyze(device: &Device, request: &Request, progress: &dyn Fn(u64)) -> De
         runs_outside: (with_steps.len() - runs.len()) as u64,
         refused_outside_runs: refused.count() as u64,
         runs,
-        incidents: incidents(&story, &request.formats.codes),
+        chronicle: chronicle::of_device(&story, &request.formats.codes, &ids, request.kept),
+        incidents,
         clock_changes: clock_changes(&story),
         near_misses: story.findings.near_misses.len() as u64,
         ignored: story.ignored,
@@ -341,41 +278,6 @@ fn show_blocker(blocker: &Lifetime, step: &Step, clock: &Clock) -> Blocker {
         ended_known: blocker.end.known,
         launched_by: blocker.launched_by,
         hung: hangs(blocker, step),
-    }
-}
-
-fn decode(code: &ExitCode, codes: &CodeTable) -> Code {
-    let meaning = codes.meaning(code);
-    Code {
-        raw: code.raw.clone(),
-        hex: hex(meaning.value),
-        component: codes.component(meaning.value),
-        code: meaning.value & 0xFFFF,
-        meaning: meaning.meaning,
-    }
-}
-
-/// `0x8DB5019C`.
-pub fn hex(value: u32) -> String {
-    format!("0x{value:08X}")
-}
-
-/// A number to a tenth, as reports print it.
-pub fn to_tenth(value: f64) -> f64 {
-    (value * 10.0).round() / 10.0
-}
-
-fn quote(logs: &DeviceLogs, proof: &Proof) -> Evidence {
-    let entry = logs.entry(proof.entry);
-    Evidence {
-        path: logs.source(proof.entry).path.clone(),
-        member: logs.source(proof.entry).member.clone(),
-        line: entry.quote.line,
-        offset: entry.quote.offset,
-        length: entry.quote.length,
-        says: proof.says,
-        mark: entry.mark.map(|mark| mark.word()),
-        text: entry.quote.text.to_string(),
     }
 }
 

@@ -16,7 +16,6 @@ use provtrace_parsers::text::CodePage;
 use rayon::prelude::*;
 
 use crate::children;
-use crate::device::{self, Request, Story};
 use crate::discover::Device;
 use crate::forms::Forms;
 use crate::lifetime::{EntryRef, Program};
@@ -24,6 +23,7 @@ use crate::overlays::{self, Overlay};
 use crate::proposal::{CodeProposal, Lesson, RuleProposal, StampProposal};
 use crate::roles::{Exits, Lives, Maker};
 use crate::sample::{self, SampleLog};
+use crate::story::{self, Request, Story};
 use crate::suspicion::{self, Suspect};
 
 /// Most devices that are learned from.
@@ -117,7 +117,7 @@ impl Pupil<'_> {
     /// The devices' stories, with what is known by now.
     fn stories(&self) -> Vec<Story> {
         let tell = |device: &&Device| {
-            let story = device::tell(device, &self.before.request, &|_| {});
+            let story = story::tell(device, &self.before.request, &|_| {});
             (self.progress)();
             story
         };

@@ -9,6 +9,8 @@ mod candidates;
 mod chance;
 mod changes;
 mod children;
+mod chronicle;
+mod citation;
 mod cli;
 mod clock;
 mod contract;
@@ -27,6 +29,7 @@ mod forms;
 mod holder;
 mod home;
 mod ingest;
+mod intake;
 mod layout;
 mod leap;
 mod learn;
@@ -50,6 +53,7 @@ mod sequence;
 mod signature;
 mod source;
 mod spans;
+mod story;
 mod summary;
 mod survey;
 mod suspicion;
@@ -61,36 +65,36 @@ mod wait;
 mod witness;
 mod zones;
 
-use std::collections::BTreeMap;
 use std::io;
-use std::path::Path;
 use std::process;
 
 use clap::Parser;
 use provtrace_parsers::code::{ExitCode, Notation};
 use rayon::prelude::*;
 
+use crate::chronicle::Chronicle;
 use crate::cli::{
-    AnalyzeArgs, CheckArgs, Cli, Command, EventsArgs, FailOn, Format, FormatsCommand, InputArgs,
-    LearnArgs, TimelineArgs,
+    AnalyzeArgs, CheckArgs, Cli, Command, EventsArgs, FailOn, FormatsCommand, LearnArgs,
+    SurveyFormat, TimelineArgs,
 };
 use crate::clock::Window;
-use crate::coverage::FormatCoverage;
-use crate::device::Request;
-use crate::discover::{Share, Skipped, discover};
+use crate::contract::Report;
+use crate::discover::{Share, Skipped};
 use crate::failure::Failure;
-use crate::output::Output;
+use crate::intake::{
+    NO_REPORT, find, finish, in_parallel, nothing_readable, output, request, status, style,
+    tell_skipped,
+};
 use crate::progress::Progress;
+use crate::report::medium::Target;
 use crate::report::records::Records;
 use crate::report::table::Style;
-use crate::tasks::Tasks;
+use crate::story::{Kept, Request};
 
 /// Exit status: the condition of `--fail-on` holds.
 const FOUND: u8 = 1;
 /// Devices that are read before what is known of them is put together.
 const AT_A_TIME: usize = 64;
-/// Exit status: no report could be made.
-const NO_REPORT: u8 = 2;
 
 fn main() -> process::ExitCode {
     let cli = Cli::parse();
@@ -115,11 +119,14 @@ fn main() -> process::ExitCode {
 
 /// `analyze`: the stages, one call each.
 fn analyze(args: &AnalyzeArgs) -> Result<u8, Failure> {
+    let targets = report::medium::targets(&args.output, args.format).map_err(Failure::Asked)?;
     let mut request = request(
         &args.input,
         args.tasks.as_deref(),
         Window { since: args.since, until: args.until },
     )?;
+    request.kept =
+        targets.iter().map(|target| target.medium.needs()).max().unwrap_or(Kept::Nothing);
     expect(args, &mut request)?;
     let share = find(&args.input, &request)?;
     let progress = Progress::new(&share, args.no_progress);
@@ -128,30 +135,40 @@ fn analyze(args: &AnalyzeArgs) -> Result<u8, Failure> {
         share.devices.par_iter().map(analyze).collect()
     })?;
     progress.finish();
-    let report = summary::summarize(devices, &share, &request)
+    let (report, chronicles) = summary::summarize(devices, &share, &request)
         .map_err(|error| Failure::Asked(format!("the ranking failed: {error}")))?;
     let skipped = &report.coverage.skipped;
     tell_skipped(skipped);
     if report.coverage.files == 0 {
         return Err(nothing_readable(&share, skipped.len()));
     }
-    let mut out = output(&args.input, &share)?;
-    match args.format {
-        Format::Json => report::json::write(&report, &mut out)?,
-        Format::Table => {
-            report::table::write(&report, style(&args.input, None), args.evidence, &mut out)?;
-        }
-    }
-    out.finish()?;
+    write(args, &report, &chronicles, &targets, &share)?;
     let found = args.fail_on == Some(FailOn::Any) && !report.incidents.is_empty();
     Ok(status(&args.input, skipped, if found { FOUND } else { 0 }))
+}
+
+/// The report, in every way that it is asked for.
+fn write(
+    args: &AnalyzeArgs,
+    report: &Report,
+    chronicles: &[Chronicle],
+    targets: &[Target],
+    share: &Share,
+) -> Result<(), Failure> {
+    for target in targets {
+        let style = style(target.path.is_some(), None);
+        let mut out = output(target.path.as_deref(), share)?;
+        target.medium.write(report, chronicles, style, args.evidence, &mut out)?;
+        out.finish()?;
+    }
+    Ok(())
 }
 
 /// `events`: one source after the other, in order.
 fn events(args: &EventsArgs) -> Result<u8, Failure> {
     let request = request(&args.input, None, Window::default())?;
     let share = find(&args.input, &request)?;
-    let mut out = output(&args.input, &share)?;
+    let mut out = output(args.output.output.as_deref(), &share)?;
     let mut skipped = share.skipped.clone();
     let mut buffer = Vec::new();
     let mut understood = Vec::new();
@@ -181,12 +198,12 @@ fn events(args: &EventsArgs) -> Result<u8, Failure> {
 fn timeline(args: &TimelineArgs) -> Result<u8, Failure> {
     let request = request(&args.input, args.tasks.as_deref(), Window::default())?;
     let share = find(&args.input, &request)?;
-    let mut out = output(&args.input, &share)?;
+    let mut out = output(args.output.output.as_deref(), &share)?;
     let mut skipped = share.skipped.clone();
     let mut understood = Vec::new();
     for device in &share.devices {
-        let story = device::tell(device, &request, &|_| {});
-        report::lanes::write(&story, style(&args.input, args.width), &mut out)?;
+        let story = story::tell(device, &request, &|_| {});
+        report::lanes::write(&story, style(args.output.output.is_some(), args.width), &mut out)?;
         understood.push(coverage::of_device(&story.logs.sources));
         skipped.extend(story.logs.skipped);
     }
@@ -242,12 +259,17 @@ fn check(args: &CheckArgs) -> Result<u8, Failure> {
     if survey.files == 0 {
         return Err(nothing_readable(&share, survey.skipped.len()));
     }
-    let mut out = output(&args.input, &share)?;
+    let mut out = output(args.output.output.as_deref(), &share)?;
     match args.format {
-        Format::Json => report::json::write(&survey, &mut out)?,
-        Format::Table => {
+        SurveyFormat::Json => report::json::write(&survey, &mut out)?,
+        SurveyFormat::Table => {
             let top = args.top.map_or(report::survey::SHAPES, usize::from);
-            report::survey::write(&survey, style(&args.input, None), top, &mut out)?;
+            report::survey::write(
+                &survey,
+                style(args.output.output.is_some(), None),
+                top,
+                &mut out,
+            )?;
         }
     }
     out.finish()?;
@@ -264,15 +286,17 @@ fn learn(args: &LearnArgs) -> Result<u8, Failure> {
     let lesson = in_parallel(args.threads, || learn::learn(&share.devices, before, &|| {}))?;
     let lesson = lesson.map_err(Failure::Asked)?;
     tell_skipped(&share.skipped);
-    if input.output.is_some() {
-        let mut out = output(input, &share)?;
+    let overlay = args.output.output.as_deref();
+    if overlay.is_some() {
+        let mut out = output(overlay, &share)?;
         io::Write::write_all(&mut out, lesson.overlay().as_bytes())?;
         out.finish()?;
     }
-    let overlay = input.output.as_deref();
     // The proposals go to the terminal, wherever the overlay goes.
-    let style =
-        Style { width: progress::terminal_width().unwrap_or(100).max(40), ..style(input, None) };
+    let style = Style {
+        width: progress::terminal_width().unwrap_or(100).max(40),
+        ..style(overlay.is_some(), None)
+    };
     report::lesson::write(&lesson, overlay, style, &mut io::stdout().lock())?;
     Ok(status(input, &share.skipped, 0))
 }
@@ -290,111 +314,4 @@ fn expect(args: &AnalyzeArgs, request: &mut Request) -> Result<(), Failure> {
         formats.expected.codes.push(formats.codes.meaning(&read).value);
     }
     Ok(())
-}
-
-/// Puts the output in its place, and says what could not be read or understood.
-fn finish(
-    input: &InputArgs,
-    share: &Share,
-    out: Output,
-    skipped: &[Skipped],
-    understood: &[BTreeMap<String, FormatCoverage>],
-) -> Result<u8, Failure> {
-    tell_skipped(skipped);
-    if understood.iter().all(BTreeMap::is_empty) {
-        return Err(nothing_readable(share, skipped.len()));
-    }
-    if let Some(caution) = coverage::caution(&coverage::merged(understood.iter())) {
-        eprintln!("provtrace: caution: {}", report::plain::harmless(&caution));
-    }
-    out.finish()?;
-    Ok(status(input, skipped, 0))
-}
-
-fn request(input: &InputArgs, tasks: Option<&Path>, window: Window) -> Result<Request, Failure> {
-    let page = input.codepage.unwrap_or_default();
-    let overlays = overlays::in_force(&input.formats).map_err(Failure::Asked)?;
-    let mut formats = overlays::load(&overlays).map_err(Failure::Asked)?;
-    formats.read_with(page);
-    let tasks = tasks.map(|path| Tasks::read(path, page)).transpose().map_err(Failure::Asked)?;
-    if window.is_empty() {
-        return Err(Failure::Asked(
-            "--since is not before --until: no step can begin in it".to_owned(),
-        ));
-    }
-    let zones = input.tz.clone();
-    let overlays = overlays.into_iter().map(|overlay| overlay.shown).collect();
-    Ok(Request { formats, overlays, tasks: tasks.unwrap_or_default(), zones, window })
-}
-
-/// The devices that are asked for.
-fn find(input: &InputArgs, request: &Request) -> Result<Share, Failure> {
-    let paths = paths::given(&input.paths, io::stdin().lock()).map_err(Failure::Asked)?;
-    let mut share =
-        discover(&paths, input.layout.as_ref(), &request.formats).map_err(Failure::Asked)?;
-    if share.devices.is_empty() {
-        tell_skipped(&share.skipped);
-        return Err(nothing_readable(&share, share.skipped.len()));
-    }
-    if input.device.is_empty() {
-        return Ok(share);
-    }
-    let all: Vec<String> = share.devices.iter().map(|device| device.name.clone()).collect();
-    let is_asked = |name: &str| input.device.iter().any(|pattern| pattern::fits(pattern, name));
-    share.devices.retain(|device| is_asked(&device.name));
-    // What lies in the folder of another device is not asked for either.
-    let of_asked = |path: &str| path.split('/').any(is_asked);
-    share.skipped.retain(|skipped| of_asked(&skipped.path));
-    share.unrecognised.retain(|path| of_asked(path));
-    share.like_agents.retain(|path| of_asked(path));
-    if share.devices.is_empty() {
-        let more = if all.len() > 10 { ", …" } else { "" };
-        let some = all.iter().take(10).map(String::as_str).collect::<Vec<_>>().join(", ");
-        let names = input.device.join(", ");
-        return Err(Failure::Asked(format!("no device is named {names}; there are {some}{more}")));
-    }
-    Ok(share)
-}
-
-fn nothing_readable(share: &Share, unread: usize) -> Failure {
-    let unknown = share.unrecognised.len();
-    let others = share.other_files;
-    Failure::Asked(format!(
-        "no log that provtrace knows was read ({unread} files could not be read, {unknown} logs are of no known \
-         format, {others} files are no logs); give a folder with sdclient, vulscan, localsch, PolicySync or \
-         ldProvision logs"
-    ))
-}
-
-fn in_parallel<T: Send>(
-    threads: Option<u16>,
-    work: impl FnOnce() -> T + Send,
-) -> Result<T, Failure> {
-    let threads = threads.map_or(0, usize::from);
-    let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build();
-    let pool =
-        pool.map_err(|error| Failure::Asked(format!("no threads: {error}; try --threads 1")))?;
-    Ok(pool.install(work))
-}
-
-fn output(input: &InputArgs, share: &Share) -> Result<Output, Failure> {
-    Output::open(input.output.as_deref(), share).map_err(Failure::Asked)
-}
-
-/// Colour and width of a terminal; neither for a file or a pipe.
-fn style(input: &InputArgs, width: Option<u16>) -> Style {
-    let terminal = input.output.is_none() && output::is_terminal();
-    let wanted = std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty());
-    let own = if terminal { progress::terminal_width() } else { None };
-    Style { width: width.or(own).unwrap_or(100).max(40), colour: terminal && wanted }
-}
-
-fn tell_skipped(skipped: &[Skipped]) {
-    for skip in skipped {
-        eprintln!("provtrace: {}: {}", report::plain::harmless(&skip.path), skip.reason);
-    }
-}
-
-fn status(input: &InputArgs, skipped: &[Skipped], otherwise: u8) -> u8 {
-    if input.strict && !skipped.is_empty() { NO_REPORT } else { otherwise }
 }

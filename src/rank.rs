@@ -4,8 +4,9 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use polars::prelude::{DataFrame, NamedFrom, PolarsResult, Series, SortMultipleOptions};
 
+use crate::citation::to_tenth;
 use crate::contract::{StepRow, TemplateRow};
-use crate::device::{DeviceReport, to_tenth};
+use crate::device::DeviceReport;
 
 /// Ranks templates: by `rate_low`, then incidents, both falling, then name.
 ///

@@ -4,16 +4,19 @@ use std::collections::BTreeMap;
 
 use polars::prelude::PolarsResult;
 
+use crate::chronicle::Chronicle;
+use crate::citation::hex;
 use crate::contract::{
     DeviceRow, Incident, LongWait, OtherFailure, Report, RunsByState, Tool, UnfinishedRun,
 };
 use crate::coverage::{self, Coverage};
-use crate::device::{DeviceReport, Request, RunReport, hex};
+use crate::device::{DeviceReport, RunReport};
 use crate::discover::Share;
 use crate::ending::RunState;
 use crate::rank;
 use crate::run::TemplateSource;
 use crate::signature::name_templates;
+use crate::story::Request;
 use crate::suspicion;
 
 /// Merges what the devices gave; `share` tells what no device could give.
@@ -24,13 +27,13 @@ pub fn summarize(
     mut devices: Vec<DeviceReport>,
     share: &Share,
     request: &Request,
-) -> PolarsResult<Report> {
+) -> PolarsResult<(Report, Vec<Chronicle>)> {
     name_templates(&mut devices);
+    let chronicles = chronicles(&mut devices);
     let templates = rank::templates(&devices)?;
     let steps = rank::steps(&devices)?;
     let mut coverage = coverage(&devices, share);
     let mapped = devices.iter().flat_map(|device| &device.runs).any(is_mapped);
-    let mut incidents = Vec::new();
     let mut warnings = Vec::new();
     let mut failures: BTreeMap<(u32, String), u64> = BTreeMap::new();
     let mut near_misses = 0;
@@ -39,15 +42,9 @@ pub fn summarize(
     let unfinished_runs = unfinished_runs(&devices);
     let runs_by_state = runs_by_state(&devices);
     let rows = device_rows(&devices);
+    let incidents = incidents(&mut devices);
     let unknown_refusals = unknown_refusals(&devices);
     for device in devices {
-        for mut incident in device.incidents {
-            let named = template(&device.runs, incident.run).cloned();
-            incident.template_source =
-                named.as_ref().map_or(TemplateSource::None, |(_, source)| *source);
-            incident.template = named.map(|(name, _)| name).or(incident.template);
-            incidents.push(incident);
-        }
         near_misses += device.near_misses;
         clock_changes.extend(device.clock_changes);
         warnings.extend(device.warnings);
@@ -55,15 +52,12 @@ pub fn summarize(
             *failures.entry(failure).or_default() += 1;
         }
     }
-    incidents.sort_by(|a, b| {
-        (a.at_millis, &a.device, a.run, &a.id).cmp(&(b.at_millis, &b.device, b.run, &b.id))
-    });
     count_wordings(&mut coverage, &incidents);
     coverage.overlays.clone_from(&request.overlays);
     clock_changes.sort_by(|a, b| (&a.device, &a.at).cmp(&(&b.device, &b.at)));
     warnings.extend(mapping_warning(request, mapped).into_iter().chain(unknown_refusals));
     warnings.sort();
-    Ok(Report {
+    let report = Report {
         schema: "provtrace.report.v1",
         tool: Tool { name: env!("CARGO_PKG_NAME"), version: env!("CARGO_PKG_VERSION") },
         coverage,
@@ -78,7 +72,42 @@ pub fn summarize(
         steps,
         devices: rows,
         warnings,
-    })
+    };
+    Ok((report, chronicles))
+}
+
+/// All incidents in order of time, with the names of their templates.
+fn incidents(devices: &mut [DeviceReport]) -> Vec<Incident> {
+    let mut incidents = Vec::new();
+    for device in devices {
+        for mut incident in std::mem::take(&mut device.incidents) {
+            let named = template(&device.runs, incident.run).cloned();
+            incident.template_source =
+                named.as_ref().map_or(TemplateSource::None, |(_, source)| *source);
+            incident.template = named.map(|(name, _)| name).or(incident.template);
+            incidents.push(incident);
+        }
+    }
+    incidents.sort_by(|a, b| {
+        (a.at_millis, &a.device, a.run, &a.id).cmp(&(b.at_millis, &b.device, b.run, &b.id))
+    });
+    incidents
+}
+
+/// The chronicles that are kept, with the names of their templates; by device.
+fn chronicles(devices: &mut [DeviceReport]) -> Vec<Chronicle> {
+    let mut chronicles = Vec::new();
+    for device in devices {
+        let Some(mut chronicle) = device.chronicle.take() else { continue };
+        for run in &mut chronicle.runs {
+            run.template = template(&device.runs, run.number).map(|(name, _)| name.clone());
+        }
+        if !(chronicle.runs.is_empty() && chronicle.lifetimes.is_empty()) {
+            chronicles.push(chronicle);
+        }
+    }
+    chronicles.sort_by(|a, b| a.device.cmp(&b.device));
+    chronicles
 }
 
 /// Codes that are likely to be refusals, though nothing says so.

@@ -18,6 +18,9 @@ use crate::tasks::Tasks;
 use crate::trace::{Hints, own_lifetimes};
 use crate::witness::witnesses;
 
+/// The random delay of the scheduler's tasks where no log shows another, in minutes [doc].
+const DEFAULT_DELAY: u32 = 60;
+
 /// One device's story.
 #[derive(Debug, Clone, Default)]
 pub struct Timeline {
@@ -29,6 +32,8 @@ pub struct Timeline {
     pub runs: Vec<Run>,
     /// When the agent was installed, in order.
     pub installs: Vec<Stamp>,
+    /// The longest random delay of the scheduler's tasks in minutes: as a log shows it, else 60.
+    pub delay: u32,
     /// What the provisioning agent's logs show.
     pub provisioning: Provisioning,
     /// Whether the scan or the policy sync is armed for a day that never comes: the vendor's
@@ -70,7 +75,8 @@ pub fn build(logs: &DeviceLogs, formats: &Formats, tasks: &Tasks) -> Timeline {
     let (runs, steps) = run::divide(&lifetimes, steps, &provisioning, tasks, &logs.device);
     let workaround = workaround(&armed, &runs, &steps);
     let warnings = warnings(&provisioning, &logs.device);
-    Timeline { lifetimes, steps, runs, installs, provisioning, workaround, warnings }
+    let delay = armed.iter().filter_map(|armed| armed.delay_max).max().unwrap_or(DEFAULT_DELAY);
+    Timeline { lifetimes, steps, runs, installs, delay, provisioning, workaround, warnings }
 }
 
 fn warnings(provisioning: &Provisioning, device: &str) -> Vec<String> {

@@ -19,7 +19,7 @@ const LONGEST_FILE: usize = 400;
 const FLAT_TABLES: [(&str, &str); 0] = [];
 
 /// The modules of the binary in the order in which data flows: each uses only those before it.
-const FLOW: [&str; 60] = [
+const FLOW: [&str; 64] = [
     "paths",
     "failure",
     "place",
@@ -62,7 +62,10 @@ const FLOW: [&str; 60] = [
     "expected",
     "ending",
     "wait",
+    "story",
     "contract",
+    "citation",
+    "chronicle",
     "course",
     "chance",
     "suspicion",
@@ -79,6 +82,7 @@ const FLOW: [&str; 60] = [
     "learn",
     "report",
     "formats",
+    "intake",
     "main",
 ];
 
@@ -96,13 +100,14 @@ const HOMES: [(&str, &[&str]); 33] = [
     ("indicatif", &["src/progress.rs"]),
     ("memchr", &["src/block.rs"]),
     ("polars", &["src/rank.rs", "src/summary.rs"]),
-    ("rayon", &["src/discover.rs", "src/learn.rs", "src/main.rs"]),
+    ("rayon", &["src/discover.rs", "src/intake.rs", "src/learn.rs", "src/main.rs"]),
     ("regex", &["src/provision.rs"]),
     // Its derives stand on the values that reports print.
     (
         "serde",
         &[
             "src/changes.rs",
+            "src/chronicle.rs",
             "src/contract.rs",
             "src/correlate.rs",
             "src/coverage.rs",

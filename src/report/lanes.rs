@@ -6,10 +6,10 @@ use provtrace_parsers::stamp::Stamp;
 
 use crate::changes::ChangeKnown;
 use crate::clock::{date_and_time, minutes};
-use crate::device::Story;
 use crate::lifetime::{LaunchedBy, Lifetime, Program};
 use crate::report::plain::{harmless, short};
 use crate::report::table::Style;
+use crate::story::Story;
 
 /// Columns of the lane's label.
 const LABEL: usize = 30;

@@ -4,6 +4,7 @@ pub mod course;
 pub mod json;
 pub mod lanes;
 pub mod lesson;
+pub mod medium;
 pub mod plain;
 pub mod reading;
 pub mod records;

@@ -1,0 +1,162 @@
+//! What was typed → what is to be done: formats, devices, outputs, the exit status.
+
+use std::collections::BTreeMap;
+use std::io;
+use std::path::Path;
+
+use crate::cli::InputArgs;
+use crate::clock::Window;
+use crate::coverage::{self, FormatCoverage};
+use crate::discover::{Share, Skipped, discover};
+use crate::failure::Failure;
+use crate::output::{self, Output};
+use crate::overlays;
+use crate::paths;
+use crate::pattern;
+use crate::progress;
+use crate::report;
+use crate::report::table::Style;
+use crate::story::{Kept, Request};
+use crate::tasks::Tasks;
+
+/// Exit status: no report could be made.
+pub const NO_REPORT: u8 = 2;
+
+/// Puts the output in its place, and says what could not be read or understood.
+///
+/// # Errors
+/// If nothing was read, or the output can't be written.
+pub fn finish(
+    input: &InputArgs,
+    share: &Share,
+    out: Output,
+    skipped: &[Skipped],
+    understood: &[BTreeMap<String, FormatCoverage>],
+) -> Result<u8, Failure> {
+    tell_skipped(skipped);
+    if understood.iter().all(BTreeMap::is_empty) {
+        return Err(nothing_readable(share, skipped.len()));
+    }
+    if let Some(caution) = coverage::caution(&coverage::merged(understood.iter())) {
+        eprintln!("provtrace: caution: {}", report::plain::harmless(&caution));
+    }
+    out.finish()?;
+    Ok(status(input, skipped, 0))
+}
+
+/// The formats, names and zones that an analysis is asked for with.
+///
+/// # Errors
+/// If an overlay or the mapping is wrong, or no time is asked for.
+pub fn request(
+    input: &InputArgs,
+    tasks: Option<&Path>,
+    window: Window,
+) -> Result<Request, Failure> {
+    let page = input.codepage.unwrap_or_default();
+    let overlays = overlays::in_force(&input.formats).map_err(Failure::Asked)?;
+    let mut formats = overlays::load(&overlays).map_err(Failure::Asked)?;
+    formats.read_with(page);
+    let tasks = tasks.map(|path| Tasks::read(path, page)).transpose().map_err(Failure::Asked)?;
+    if window.is_empty() {
+        return Err(Failure::Asked(
+            "--since is not before --until: no step can begin in it".to_owned(),
+        ));
+    }
+    let zones = input.tz.clone();
+    let overlays = overlays.into_iter().map(|overlay| overlay.shown).collect();
+    Ok(Request {
+        formats,
+        overlays,
+        tasks: tasks.unwrap_or_default(),
+        zones,
+        window,
+        kept: Kept::Nothing,
+    })
+}
+
+/// The devices that are asked for.
+///
+/// # Errors
+/// If there is none.
+pub fn find(input: &InputArgs, request: &Request) -> Result<Share, Failure> {
+    let paths = paths::given(&input.paths, io::stdin().lock()).map_err(Failure::Asked)?;
+    let mut share =
+        discover(&paths, input.layout.as_ref(), &request.formats).map_err(Failure::Asked)?;
+    if share.devices.is_empty() {
+        tell_skipped(&share.skipped);
+        return Err(nothing_readable(&share, share.skipped.len()));
+    }
+    if input.device.is_empty() {
+        return Ok(share);
+    }
+    let all: Vec<String> = share.devices.iter().map(|device| device.name.clone()).collect();
+    let is_asked = |name: &str| input.device.iter().any(|pattern| pattern::fits(pattern, name));
+    share.devices.retain(|device| is_asked(&device.name));
+    // What lies in the folder of another device is not asked for either.
+    let of_asked = |path: &str| path.split('/').any(is_asked);
+    share.skipped.retain(|skipped| of_asked(&skipped.path));
+    share.unrecognised.retain(|path| of_asked(path));
+    share.like_agents.retain(|path| of_asked(path));
+    if share.devices.is_empty() {
+        let more = if all.len() > 10 { ", …" } else { "" };
+        let some = all.iter().take(10).map(String::as_str).collect::<Vec<_>>().join(", ");
+        let names = input.device.join(", ");
+        return Err(Failure::Asked(format!("no device is named {names}; there are {some}{more}")));
+    }
+    Ok(share)
+}
+
+/// Says that no log was read, and what was there instead.
+pub fn nothing_readable(share: &Share, unread: usize) -> Failure {
+    let unknown = share.unrecognised.len();
+    let others = share.other_files;
+    Failure::Asked(format!(
+        "no log that provtrace knows was read ({unread} files could not be read, {unknown} logs are of no known \
+         format, {others} files are no logs); give a folder with sdclient, vulscan, localsch, PolicySync or \
+         ldProvision logs"
+    ))
+}
+
+/// Does the work in a pool of so many threads, one a core if none is asked for.
+///
+/// # Errors
+/// If the system gives no threads.
+pub fn in_parallel<T: Send>(
+    threads: Option<u16>,
+    work: impl FnOnce() -> T + Send,
+) -> Result<T, Failure> {
+    let threads = threads.map_or(0, usize::from);
+    let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build();
+    let pool =
+        pool.map_err(|error| Failure::Asked(format!("no threads: {error}; try --threads 1")))?;
+    Ok(pool.install(work))
+}
+
+/// Opens a file, or standard output.
+///
+/// # Errors
+/// If it can't be written, or is one of the logs that are read.
+pub fn output(path: Option<&Path>, share: &Share) -> Result<Output, Failure> {
+    Output::open(path, share).map_err(Failure::Asked)
+}
+
+/// Colour and width of a terminal; neither for a file or a pipe.
+pub fn style(to_file: bool, width: Option<u16>) -> Style {
+    let terminal = !to_file && output::is_terminal();
+    let wanted = std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty());
+    let own = if terminal { progress::terminal_width() } else { None };
+    Style { width: width.or(own).unwrap_or(100).max(40), colour: terminal && wanted }
+}
+
+/// Says on standard error what could not be read.
+pub fn tell_skipped(skipped: &[Skipped]) {
+    for skip in skipped {
+        eprintln!("provtrace: {}: {}", report::plain::harmless(&skip.path), skip.reason);
+    }
+}
+
+/// The exit status: that of `--strict` goes before any other.
+pub fn status(input: &InputArgs, skipped: &[Skipped], otherwise: u8) -> u8 {
+    if input.strict && !skipped.is_empty() { NO_REPORT } else { otherwise }
+}

@@ -1,0 +1,91 @@
+//! A device's sources → the story that its logs tell.
+
+use provtrace_parsers::format::Formats;
+
+use crate::axis;
+use crate::clock::{Clock, Window};
+use crate::correlate::{self, Findings};
+use crate::coverage::Ignored;
+use crate::discover::Device;
+use crate::ending::{self, Ending};
+use crate::expected;
+use crate::ingest::{DeviceLogs, read_device};
+use crate::leap;
+use crate::tasks::Tasks;
+use crate::timeline::{self, Timeline};
+use crate::wait::{self, LongWait};
+use crate::witness::settle;
+use crate::zones::ZoneRule;
+
+/// What an analysis is asked for beyond its paths.
+#[derive(Debug)]
+pub struct Request {
+    /// The formats.
+    pub formats: Formats,
+    /// The overlays in them, as they are shown.
+    pub overlays: Vec<String>,
+    /// The mapping of tasks.
+    pub tasks: Tasks,
+    /// Zones that a person gave.
+    pub zones: Vec<ZoneRule>,
+    /// Steps outside are left out; processes outside still count as holders.
+    pub window: Window,
+    /// Of which runs a chronicle is kept.
+    pub kept: Kept,
+}
+
+/// Of which runs a chronicle is kept: what the outputs that are asked for need.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Kept {
+    /// Of none.
+    Nothing,
+    /// Of those with an incident.
+    Affected,
+    /// Of all, with what happened outside of runs.
+    Everything,
+}
+
+/// A device's logs and the story they tell.
+#[derive(Debug)]
+pub struct Story {
+    /// The records.
+    pub logs: DeviceLogs,
+    /// The device's clock.
+    pub clock: Clock,
+    /// What it went through.
+    pub clock_changes: Vec<axis::ClockChange>,
+    /// Lifetimes, steps, runs.
+    pub timeline: Timeline,
+    /// What follows from them.
+    pub findings: Findings,
+    /// What was left out of them, since it is expected.
+    pub ignored: Ignored,
+    /// How each run ended.
+    pub endings: Vec<Ending>,
+    /// Steps that waited for a scan.
+    pub long_waits: Vec<LongWait>,
+}
+
+/// Reads a device and tells its story.
+pub fn tell(device: &Device, request: &Request, progress: &dyn Fn(u64)) -> Story {
+    let mut logs = read_device(device, &request.formats, progress);
+    let clock = Clock::of_device(&logs, &request.zones);
+    let mut clock_changes = axis::straighten(&mut logs, &request.formats, &clock);
+    leap::close(&mut logs, &mut clock_changes);
+    settle(&mut logs, &clock);
+    let timeline = timeline::build(&logs, &request.formats, &request.tasks);
+    let mut findings = correlate::correlate(&timeline, &logs, &request.formats.codes);
+    let codes = &request.formats.codes;
+    let endings = ending::endings(&timeline, &logs, &findings, codes);
+    let mut long_waits = wait::long_waits(&timeline, &logs, &findings, codes);
+    let inside = |step: usize| clock.is_in(timeline.steps[step].at, &request.window);
+    for incident in &mut findings.incidents {
+        incident.steps.retain(|step| inside(*step));
+    }
+    findings.incidents.retain(|incident| !incident.steps.is_empty());
+    findings.near_misses.retain(|step| inside(*step));
+    findings.other_failures.retain(|failure| inside(failure.step));
+    long_waits.retain(|wait| inside(wait.step));
+    let ignored = expected::leave_out(&mut findings, &timeline, &request.formats);
+    Story { logs, clock, clock_changes, timeline, findings, ignored, endings, long_waits }
+}
