@@ -9,6 +9,7 @@ use nom::sequence::preceded;
 use nom::{IResult, Parser};
 
 use crate::stamp::{DateOrder, Stamp};
+use crate::text::CodePage;
 
 /// One field of a layout.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -99,7 +100,7 @@ impl Field {
 
 /// Words of a language in a stamp, as bytes in lower case: in UTF-8 and, where they can be, in
 /// Windows-1252. Empty: the English ones.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(crate) struct Words {
     /// Names of months with their number, the longest first.
     pub(crate) months: Vec<(Vec<u8>, u32)>,
@@ -120,6 +121,22 @@ impl Words {
         }
         spelled.sort_by(|a, b| b.0.len().cmp(&a.0.len()).then_with(|| a.cmp(b)));
         spelled
+    }
+}
+
+impl Words {
+    /// The same words in the bytes of a code page, beside those that are there.
+    pub(crate) fn add_page(&mut self, page: CodePage) {
+        for words in [&mut self.months, &mut self.halves] {
+            let own = words.iter().filter_map(|(word, number)| {
+                let word = page.encode(std::str::from_utf8(word).ok()?)?;
+                Some((word, *number))
+            });
+            let own: Vec<_> = own.collect();
+            words.extend(own);
+            words.sort_by(|a, b| b.0.len().cmp(&a.0.len()).then_with(|| a.cmp(b)));
+            words.dedup();
+        }
     }
 }
 

@@ -247,6 +247,10 @@ impl Formats {
     pub fn read_with(&mut self, page: CodePage) {
         for format in &mut self.formats {
             format.code_page = page;
+            // Stamps are read off the bytes of a line, before anything of it is decoded.
+            let paged: Vec<Layout> =
+                format.stamps.iter().filter_map(|layout| layout.in_page(page)).collect();
+            format.stamps.extend(paged);
         }
     }
 

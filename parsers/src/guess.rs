@@ -230,7 +230,7 @@ fn tried(
     logs: &[Vec<String>],
 ) -> Option<Trial> {
     let words = Words { months: Words::spell(&months, 1), halves: Words::spell(&halves, 0) };
-    let layout = Layout::compile("guess".to_owned(), written, words, Mark::Learned).ok()?;
+    let layout = Layout::compile("guess".to_owned(), written, words, Mark::Learned, None).ok()?;
     let mut trial = Trial {
         written: written.to_owned(),
         months,
@@ -272,8 +272,9 @@ fn finished(trial: Trial, logs: &[Vec<String>], of: usize, ambiguous: bool) -> G
     let more = tail::of(&rests);
     let words = Words { months: Words::spell(&months, 1), halves: Words::spell(&halves, 0) };
     let longer = format!("{written}{more}");
-    let longer =
-        Layout::compile("guess".to_owned(), &longer, words, Mark::Learned).ok().filter(|layout| {
+    let longer = Layout::compile("guess".to_owned(), &longer, words, Mark::Learned, None)
+        .ok()
+        .filter(|layout| {
             let read = |line: &&&String| layout.read(line.as_bytes(), DateOrder::MonthFirst);
             let reads = lines.iter().filter(|line| read(line).is_some()).count();
             reads * 100 >= lines.len() * AS_MANY

@@ -6,6 +6,7 @@ use crate::event::Mark;
 use crate::fields::{Draft, Field, Words};
 use crate::format::{FormatError, locate};
 use crate::stamp::{DateOrder, Envelope, StampReader};
+use crate::text::CodePage;
 
 /// A compiled layout.
 #[derive(Debug, Clone)]
@@ -68,7 +69,7 @@ impl StampToml {
         };
         let at = place(self.layout.span());
         let name = self.name.into_inner();
-        let layout = Layout::compile(name, self.layout.get_ref(), words, self.mark)
+        let layout = Layout::compile(name, self.layout.get_ref(), words, self.mark, None)
             .map_err(|why| at.error(why))?;
         let Ok(wanted) = self.reads.get_ref().parse::<chrono::NaiveDateTime>() else {
             let what = "`reads` is the specimen's time as 2025-03-24T12:20:19";
@@ -114,12 +115,14 @@ impl StampToml {
 }
 
 impl Layout {
-    /// Compiles a layout such as `{year}-{month}-{day} {time} `.
+    /// Compiles a layout such as `{year}-{month}-{day} {time} `; letters between its fields are
+    /// those of UTF-8, or of `page`.
     pub(crate) fn compile(
         name: String,
         layout: &str,
         words: Words,
         mark: Mark,
+        page: Option<CodePage>,
     ) -> Result<Layout, String> {
         let mut fields = Vec::new();
         let mut rest = layout;
@@ -136,7 +139,14 @@ impl Layout {
                 fields.push(Field::Blank);
             } else {
                 let mut bytes = [0; 4];
-                fields.extend(first.encode_utf8(&mut bytes).bytes().map(Field::Byte));
+                let letter = first.encode_utf8(&mut bytes);
+                let paged = page.and_then(|page| page.encode(letter));
+                fields.extend(
+                    paged
+                        .unwrap_or_else(|| letter.as_bytes().to_vec())
+                        .into_iter()
+                        .map(Field::Byte),
+                );
             }
             rest = &rest[first.len_utf8()..];
         }
@@ -153,6 +163,16 @@ impl Layout {
         let last = fields.iter().rposition(|field| field.is_time());
         let stamp_fields = last.map_or(fields.len(), |last| last + 1);
         Ok(Layout { name, mark, written: layout.to_owned(), fields, words, stamp_fields })
+    }
+
+    /// The same layout for lines of a code page: `None` if they look the same there.
+    pub(crate) fn in_page(&self, page: CodePage) -> Option<Layout> {
+        let mut words = self.words.clone();
+        words.add_page(page);
+        let paged =
+            Layout::compile(self.name.clone(), &self.written, words, self.mark, Some(page)).ok()?;
+        let is_same = paged.fields == self.fields && paged.words == self.words;
+        (!is_same).then_some(paged)
     }
 
     /// Whether a digit stands in the first bytes of every line that it reads.
@@ -200,5 +220,38 @@ impl Layout {
         }
         let message_at = line.len() - rest.len();
         Some(Envelope { stamp: before.stamp, pid: read.pid, tid: read.tid, message_at })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::text::read_code_page;
+
+    #[test]
+    fn a_stamp_s_letters_are_those_of_the_code_page() {
+        let compile = |written: &str, months: &[&str]| {
+            let months: Vec<String> = months.iter().map(|month| (*month).to_owned()).collect();
+            let words = Words { months: Words::spell(&months, 1), halves: Vec::new() };
+            Layout::compile("own".to_owned(), written, words, Mark::Assumed, None)
+                .expect("a layout")
+        };
+        let reads = |layout: &Layout, line: &[u8]| {
+            layout.read(line, DateOrder::MonthFirst).map(|(envelope, _)| envelope.message_at)
+        };
+        let gbk = read_code_page("gbk").expect("a page");
+        let signs = compile("{year}年{month}月{day}日 {time} ", &[]);
+        let line = gbk.encode("2025年03月24日 12:07:53 开始").expect("letters of it");
+        assert_eq!(reads(&signs, &line), None);
+        let paged = signs.in_page(gbk).expect("other bytes");
+        assert_eq!(reads(&paged, &line), Some(line.len() - 4));
+        let plain = compile("{year}-{month}-{day} {time} ", &[]);
+        assert!(plain.in_page(gbk).is_none(), "nothing in it looks different");
+        let page = read_code_page("windows-1251").expect("a page");
+        let months =
+            ["янв", "фев", "мар", "апр", "май", "июн", "июл", "авг", "сен", "окт", "ноя", "дек"];
+        let named = compile("{day} {month} {year} {time} ", &months).in_page(page);
+        let line = page.encode("24 мар 2025 12:07:53 x").expect("letters of it");
+        assert!(named.is_some_and(|named| reads(&named, &line).is_some()));
     }
 }

@@ -59,6 +59,14 @@ impl Default for CodePage {
     }
 }
 
+impl CodePage {
+    /// A text in the bytes of this page; `None` if it has a letter that the page lacks.
+    pub(crate) fn encode(self, text: &str) -> Option<Vec<u8>> {
+        let (bytes, page, lacks) = self.0.encode(text);
+        (page == self.0 && !lacks).then(|| bytes.into_owned())
+    }
+}
+
 /// Reads the name of a code page: a label of the web (`windows-1251`, `shift_jis`), or the
 /// number that Windows gives it (`1251`, `cp932`).
 ///
