@@ -33,6 +33,15 @@ impl Counts {
         (drawn.sf(own_with - 1) * questions.max(1) as f64).clamp(0.0, 1.0)
     }
 
+    /// By how much those that are looked at have the property more often than the others, of what
+    /// they could: 0 for not at all, 1 for always.
+    pub fn excess(self) -> f64 {
+        let others =
+            Counts { own: self.all - self.own, own_with: self.with - self.own_with, ..self };
+        let base = others.rate();
+        if base >= 1.0 { 0.0 } else { (self.rate() - base) / (1.0 - base) }
+    }
+
     /// Of those that are looked at, the share with the property.
     pub fn rate(self) -> f64 {
         if self.own == 0 { 0.0 } else { self.own_with as f64 / self.own as f64 }
