@@ -25,6 +25,10 @@ pub struct Coverage {
     pub runs_outside: u64,
     /// Deployments that were refused, but are no step of a run: policy tasks, pushes.
     pub refused_outside_runs: u64,
+    /// Steps of these runs that start a program; tries of one step are one.
+    pub steps: u64,
+    /// Those of which the logs say how they ended: an exit code, a result or a refusal.
+    pub steps_with_result: u64,
     /// Sources read, wholly or partly.
     pub files: u64,
     /// Raw bytes read.

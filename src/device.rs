@@ -99,6 +99,8 @@ pub struct StepReport {
     pub task: Option<String>,
     /// Whether it was refused.
     pub refused: bool,
+    /// Whether the logs say how it ended.
+    pub has_result: bool,
 }
 
 /// Reads a device and keeps what a report needs.
@@ -175,13 +177,18 @@ fn runs(story: &Story, request: &Request) -> Vec<RunReport> {
         for at in &own {
             let step = &timeline.steps[*at];
             let is_refused = refused.contains(at);
+            let has_result = is_refused || !step.codes.is_empty();
             match reports.last_mut().filter(|last| last.ordinal == step.ordinal) {
-                Some(last) => last.refused |= is_refused,
+                Some(last) => {
+                    last.refused |= is_refused;
+                    last.has_result |= has_result;
+                }
                 None => reports.push(StepReport {
                     name: step.name.clone(),
                     ordinal: step.ordinal,
                     task: step.task.clone(),
                     refused: is_refused,
+                    has_result,
                 }),
             }
         }

@@ -17,12 +17,12 @@ pub enum Output {
 }
 
 impl Output {
-    /// Opens `path`, or standard output.
+    /// Opens `path`, or standard output, which `-` stands for, too.
     ///
     /// # Errors
     /// If it can't be written, or is one of the logs that are read.
     pub fn open(path: Option<&Path>, share: &Share) -> Result<Output, String> {
-        let Some(path) = path else {
+        let Some(path) = path.filter(|path| *path != Path::new("-")) else {
             let out: Box<dyn Write> = Box::new(io::stdout().lock());
             return Ok(Output::Direct(BufWriter::new(out)));
         };
@@ -43,8 +43,7 @@ impl Output {
             return Ok(Output::Direct(BufWriter::new(Box::new(file))));
         }
         let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
-        let new = NamedTempFile::new_in(folder.unwrap_or(Path::new(".")));
-        let new = new.map_err(|error| failed(&error))?;
+        let new = new_file(folder.unwrap_or(Path::new("."))).map_err(|error| failed(&error))?;
         Ok(Output::File(BufWriter::new(new), path.to_owned()))
     }
 
@@ -78,6 +77,15 @@ impl Write for Output {
             Output::File(out, _) => out.flush(),
         }
     }
+}
+
+/// A new file with the permissions that any program would give it here: those of a temporary
+/// file would let nobody else read the report. On Windows they are the folder's.
+fn new_file(folder: &Path) -> io::Result<NamedTempFile> {
+    let mut builder = tempfile::Builder::new();
+    #[cfg(unix)]
+    builder.permissions(std::os::unix::fs::PermissionsExt::from_mode(0o666));
+    builder.tempfile_in(folder)
 }
 
 /// Whether standard output is a terminal.

@@ -92,6 +92,7 @@ mod tests {
             ordinal: 1,
             task: Some((*task).to_owned()),
             refused: false,
+            has_result: true,
         };
         let run = RunReport {
             number: 1,

@@ -9,7 +9,7 @@ use crate::citation::hex;
 use crate::contract::{
     DeviceRow, Incident, LongWait, OtherFailure, Report, RunsByState, Tool, UnfinishedRun,
 };
-use crate::coverage::{self, Coverage};
+use crate::coverage::{self, Coverage, Ignored};
 use crate::device::{DeviceReport, RunReport};
 use crate::discover::Share;
 use crate::ending::RunState;
@@ -55,7 +55,9 @@ pub fn summarize(
     count_wordings(&mut coverage, &incidents);
     coverage.overlays.clone_from(&request.overlays);
     clock_changes.sort_by(|a, b| (&a.device, &a.at).cmp(&(&b.device, &b.at)));
-    warnings.extend(mapping_warning(request, mapped).into_iter().chain(unknown_refusals));
+    warnings.extend(mapping_warning(request, mapped));
+    warnings.extend(ignored_warning(request, coverage.ignored));
+    warnings.extend(unknown_refusals);
     warnings.sort();
     let report = Report {
         schema: "provtrace.report.v1",
@@ -218,6 +220,16 @@ fn mapping_warning(request: &Request, mapped: bool) -> Option<String> {
         .then(|| format!("none of the {count} tasks of the mapping occurs in the logs"))
 }
 
+/// What is expected to fail and never does may be misspelt.
+fn ignored_warning(request: &Request, ignored: Ignored) -> Option<String> {
+    let expected = &request.formats.expected;
+    let asked = !(expected.steps.is_empty() && expected.codes.is_empty());
+    (asked && ignored == Ignored::default()).then(|| {
+        "no failure fits what is to be ignored (--ignore-step, --ignore-code, [ignore] of an overlay)"
+            .to_owned()
+    })
+}
+
 fn coverage(devices: &[DeviceReport], share: &Share) -> Coverage {
     let mut coverage = Coverage {
         skipped: share.skipped.clone(),
@@ -229,6 +241,9 @@ fn coverage(devices: &[DeviceReport], share: &Share) -> Coverage {
         coverage.devices += u64::from(device.files > 0);
         coverage.runs += device.runs.len() as u64;
         coverage.runs_outside += device.runs_outside;
+        let steps = device.runs.iter().flat_map(|run| &run.steps);
+        coverage.steps += steps.clone().count() as u64;
+        coverage.steps_with_result += steps.filter(|step| step.has_result).count() as u64;
         coverage.refused_outside_runs += device.refused_outside_runs;
         coverage.files += device.files;
         coverage.bytes += device.bytes;

@@ -157,7 +157,26 @@ fn expected_failures_are_left_out_and_counted() {
     assert_eq!((status(&[]), status(&["--ignore-code", "0x8DB5019C"])), (1, 0));
     let told = run(&["analyze", "samples/scan-running", "--ignore-code", "412"]).stdout;
     assert!(told.contains("Left out, as you expect them: 2 incidents"), "{told}");
+    // An answer that is only left out must not read as an all-clear.
+    assert!(told.starts_with("Nothing is left of 2 refused steps in "), "{told}");
     let other = analyze(&["--ignore-step", "Install Chrome"]);
     assert_eq!(list(&other, "incidents").len() as u64, found);
     assert_eq!(text(&other, "schema"), "provtrace.report.v1");
+    let warned = list(&other, "warnings").iter().filter_map(Value::as_str);
+    assert!({ warned }.any(|text| text.starts_with("no failure fits what is to be ignored")));
+}
+
+/// The report's list shows the low word first, so that must be what a person can give back.
+#[test]
+fn a_failure_is_ignored_by_the_number_that_the_report_shows() {
+    let analyze = |more: &[&str]| -> Value {
+        let args = [&["analyze", "samples/lookalike-1618-1603", "--format", "json"], more].concat();
+        run(&args).report()
+    };
+    for failure in list(&analyze(&[]), "other_failures") {
+        let code = count(failure, "code").to_string();
+        let ignored = analyze(&["--ignore-code", &code]);
+        let left = list(&ignored, "other_failures").iter().map(|row| count(row, "code"));
+        assert!(!{ left }.any(|left| left.to_string() == code), "{code} is still listed");
+    }
 }

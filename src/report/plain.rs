@@ -2,11 +2,12 @@
 
 use std::borrow::Cow;
 
-/// Control characters and those that turn the direction of text become `\u{…}`; a tab a blank.
+/// Control characters, and those that break lines, turn the direction of text or can't be seen,
+/// become `\u{…}`; a tab a blank.
 pub fn harmless(text: &str) -> Cow<'_, str> {
     let bad = |c: char| {
         c.is_control()
-            || matches!(c, '\u{200E}' | '\u{200F}' | '\u{202A}'..='\u{202E}' | '\u{2066}'..='\u{2069}')
+            || matches!(c, '\u{61C}' | '\u{200B}'..='\u{200F}' | '\u{2028}'..='\u{202E}' | '\u{2060}'..='\u{206F}' | '\u{FEFF}')
     };
     if !text.contains(bad) {
         return Cow::Borrowed(text);

@@ -11,20 +11,8 @@ const NO_TEMPLATE: &str = "(template not known)";
 /// The answer in one sentence.
 pub fn verdict(report: &Report) -> String {
     let runs = count(report.coverage.runs, "provisioning run");
-    let devices = count(report.coverage.devices, "device");
     if report.incidents.is_empty() {
-        return match report.coverage.runs {
-            0 if report.coverage.runs_outside > 0 => {
-                let runs = count(report.coverage.runs_outside, "provisioning run");
-                format!(
-                    "No step began in the time that was asked for; {runs} of {devices} did at other times."
-                )
-            }
-            0 => format!("No provisioning run was found in the logs of {devices}."),
-            _some => format!(
-                "No step was refused because a task was already running, in {runs} of {devices}."
-            ),
-        };
+        return nothing_found(report);
     }
     let affected: u64 = report.templates.iter().map(|row| row.affected_runs).sum();
     let cause = main_cause(report);
@@ -39,10 +27,47 @@ pub fn verdict(report: &Report) -> String {
             at.unwrap_or_default()
         )
     });
+    let left_out = match report.coverage.ignored.incidents {
+        0 => String::new(),
+        ignored => {
+            format!(" {} more, as you expect them, are left out.", count(ignored, "refused step"))
+        }
+    };
     format!(
-        "{affected} of {runs} had a step refused because a task was already running; {cause}.{}",
+        "{affected} of {runs} had a step refused because a task was already running; {cause}.{}{left_out}",
         worst.unwrap_or_default()
     )
+}
+
+/// The answer where no incident is left: an all-clear only if the logs could have shown one.
+fn nothing_found(report: &Report) -> String {
+    let coverage = &report.coverage;
+    let devices = count(coverage.devices, "device");
+    let runs = match (coverage.runs, coverage.runs_outside) {
+        (0, 0) => return format!("No provisioning run was found in the logs of {devices}."),
+        (0, outside) => {
+            let runs = count(outside, "provisioning run");
+            return format!(
+                "No step began in the time that was asked for; {runs} of {devices} did at other times."
+            );
+        }
+        (runs, _) => format!("{} of {devices}", count(runs, "provisioning run")),
+    };
+    if coverage.ignored.incidents > 0 {
+        let ignored = count(coverage.ignored.incidents, "refused step");
+        return format!(
+            "Nothing is left of {ignored} in {runs}: you expect them all (--ignore-step, --ignore-code or [ignore] of an overlay)."
+        );
+    }
+    let (steps, told) = (coverage.steps, coverage.steps_with_result);
+    if told * 2 < steps {
+        let known = if told == 0 { "none".to_owned() } else { format!("only {told}") };
+        return format!(
+            "No refused step is seen in {runs}, but that is no all-clear: of {} the logs say of {known} how it ended. `provtrace formats check` shows what was not understood.",
+            count(steps, "step")
+        );
+    }
+    format!("No step was refused because a task was already running, in {runs}.")
 }
 
 fn worst(report: &Report) -> Option<&TemplateRow> {
