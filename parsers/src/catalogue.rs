@@ -2,7 +2,7 @@
 
 use regex::Regex;
 
-use crate::code::CodeTable;
+use crate::code::{CodeTable, ExitCode};
 use crate::format::{Arguments, BUILTIN, Expected, FormatError, Formats};
 use crate::layout::{Layout, read_layouts};
 use crate::overlay::OverlayToml;
@@ -30,6 +30,8 @@ pub(crate) struct Catalogue {
     arguments: Option<Arguments>,
     pub(crate) agent_install: Option<Regex>,
     pub(crate) expected: Expected,
+    /// Codes that are expected; what they mean is known once all overlays are read.
+    pub(crate) expected_codes: Vec<ExitCode>,
 }
 
 impl Formats {
@@ -87,6 +89,7 @@ impl Catalogue {
             arguments: None,
             agent_install: None,
             expected: Expected::default(),
+            expected_codes: Vec::new(),
         })
     }
 
@@ -108,12 +111,15 @@ impl Catalogue {
             line: 0,
             what: format!("no format file has the section [{section}]; provisioning.toml should"),
         };
+        let mut expected = self.expected;
+        let values = self.expected_codes.iter().map(|code| self.codes.meaning(code).value);
+        expected.codes.extend(values);
         Ok(Formats {
             formats,
             codes: self.codes,
             arguments: self.arguments.ok_or_else(|| missing("arguments"))?,
             agent_install: self.agent_install.ok_or_else(|| missing("actions"))?,
-            expected: self.expected,
+            expected,
         })
     }
 }

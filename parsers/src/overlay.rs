@@ -185,9 +185,24 @@ impl IgnoreToml {
                 locate(path, text, code.span())
                     .error("this is no exit code; write it as a log or the console shows it")
             })?;
-            let value = catalogue.codes.meaning(&read).value;
-            catalogue.expected.codes.push(value);
+            catalogue.expected_codes.push(read);
         }
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::format::Formats;
+
+    #[test]
+    fn an_expected_code_may_be_declared_later() {
+        let ignore = ("a.toml", "schema = 1\n[ignore]\ncodes = [\"777\"]\n");
+        let code = "schema = 1\n[[code]]\nvalue = \"0x8DB50309\"\nlow_word = true\n\
+                    class = \"already_running\"\nmeaning = \"busy\"\nmark = \"seen\"\n";
+        for overlays in [[ignore, ("b.toml", code)], [("b.toml", code), ignore]] {
+            let formats = Formats::with_overlays(&overlays).expect("right");
+            assert_eq!(formats.expected.codes, [0x8DB5_0309]);
+        }
     }
 }
