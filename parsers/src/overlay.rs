@@ -18,7 +18,8 @@ pub const SCHEMA: u32 = 1;
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct OverlayToml {
-    schema: toml::Spanned<u32>,
+    #[serde(rename = "schema")]
+    _schema: u32,
     #[serde(default)]
     stamp: Vec<StampToml>,
     #[serde(default)]
@@ -29,6 +30,12 @@ pub(crate) struct OverlayToml {
     format: Vec<OverlayFormatToml>,
     actions: Option<ActionsToml>,
     ignore: Option<IgnoreToml>,
+}
+
+/// What an overlay of any version has.
+#[derive(Deserialize)]
+struct SchemaToml {
+    schema: toml::Spanned<u32>,
 }
 
 #[derive(Deserialize)]
@@ -56,13 +63,14 @@ struct IgnoreToml {
 impl OverlayToml {
     /// Reads one overlay.
     pub(crate) fn read(path: &str, text: &str) -> Result<OverlayToml, FormatError> {
-        let toml: OverlayToml =
-            toml::from_str(text).map_err(|error| FormatError::from_toml(path, text, &error))?;
-        if *toml.schema.get_ref() != SCHEMA {
+        // A later schema may have keys that this one lacks: its number tells more than they do.
+        if let Ok(SchemaToml { schema }) = toml::from_str(text)
+            && *schema.get_ref() != SCHEMA
+        {
             let what = format!("this program reads schema = {SCHEMA}; update it, or the file");
-            return Err(locate(path, text, toml.schema.span()).error(what));
+            return Err(locate(path, text, schema.span()).error(what));
         }
-        Ok(toml)
+        toml::from_str(text).map_err(|error| FormatError::from_toml(path, text, &error))
     }
 
     /// Puts it over what is there.
