@@ -184,14 +184,24 @@ impl CodeTable {
             };
             self.low.retain(|_, row| row.value != value);
             if code.low_word {
-                self.low.insert((value & 0xFFFF) as u16, row.clone());
+                let low = (value & 0xFFFF) as u16;
+                if let Some(other) = self.low.get(&low) {
+                    return Err(at.error(format!(
+                        "the low word {low} is that of {:#010X} ({}) already; leave low_word out \
+                         here, or write that code above this one without it",
+                        other.value, other.meaning
+                    )));
+                }
+                self.low.insert(low, row.clone());
             }
             self.full.insert(value, row);
         }
         for component in components {
             let at = locate(path, text, component.value.span());
-            let value = u16::from_str_radix(component.value.get_ref(), 16)
-                .map_err(|_| at.error("a component is three hex digits, such as DB5"))?;
+            let digits = component.value.get_ref();
+            let value = u16::from_str_radix(digits, 16).ok().filter(|_| digits.len() == 3);
+            let value =
+                value.ok_or_else(|| at.error("a component is three hex digits, such as DB5"))?;
             self.components.insert(value, component.name);
         }
         Ok(())

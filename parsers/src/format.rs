@@ -117,8 +117,25 @@ impl Place {
 impl FormatError {
     pub(crate) fn from_toml(path: &str, text: &str, error: &toml::de::Error) -> FormatError {
         let span = error.span().unwrap_or(0..0);
-        locate(path, text, span).error(error.message().to_owned())
+        let remedy = remedy(error.message());
+        locate(path, text, span).error(format!("{}{remedy}", error.message()))
     }
+}
+
+/// What to write instead, where the message of the TOML reader doesn't say it.
+fn remedy(message: &str) -> String {
+    if let Some(key) = message.strip_prefix("missing field ") {
+        return format!("; add {} = …, docs/OVERLAYS.md says what it is", key.replace('`', ""));
+    }
+    let wanted = message.strip_prefix("invalid type").and_then(|rest| rest.split_once("expected "));
+    let remedy = match wanted.map(|(_, wanted)| wanted) {
+        Some("a string") => "; write it in quotes",
+        Some("a sequence") => "; write a list in [ ]",
+        Some("a boolean") => "; write true or false, without quotes",
+        Some("u32") => "; write a number, without quotes",
+        Some(_) | None => "",
+    };
+    remedy.to_owned()
 }
 
 /// Where an XML status file holds what we read.

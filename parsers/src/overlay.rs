@@ -131,6 +131,14 @@ impl OverlayFormatToml {
                 );
                 return Err(at.error(what));
             };
+            if matches!(kind, SourceKind::EventLog | SourceKind::PolicyStatus) {
+                let what = format!(
+                    "a new format can't be of the kind {}, which is no text with lines; to add \
+                     names of files, name the format that the program has",
+                    kind.word()
+                );
+                return Err(at.error(what));
+            }
             if files.is_empty() {
                 let what = "a new format needs a [[format.file]]: the names of its files";
                 return Err(at.error(what));
