@@ -3,7 +3,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use provtrace_parsers::code::{CodeTable, ExitCode};
+use provtrace_parsers::code::CodeTable;
 use provtrace_parsers::engine::LineCounts;
 use provtrace_parsers::format::Formats;
 use provtrace_parsers::stamp::Stamp;
@@ -303,7 +303,7 @@ fn incidents(story: &Story, codes: &CodeTable) -> Vec<Incident> {
                 pid: own.pid,
                 started: show(step.at),
                 ended: step.ended.map(show),
-                exit_code: incident.code.as_ref().map(|code| decode(code, codes)),
+                exit_code: incident.code.as_ref().map(|code| Code::new(code, codes)),
             },
             blocker: blocker.map(|blocker| show_blocker(blocker, step, clock)),
             assumed_wording: incident.assumed,
@@ -342,22 +342,6 @@ fn show_blocker(blocker: &Lifetime, step: &Step, clock: &Clock) -> Blocker {
         launched_by: blocker.launched_by,
         hung: hangs(blocker, step),
     }
-}
-
-fn decode(code: &ExitCode, codes: &CodeTable) -> Code {
-    let meaning = codes.meaning(code);
-    Code {
-        raw: code.raw.clone(),
-        hex: hex(meaning.value),
-        component: codes.component(meaning.value),
-        code: meaning.value & 0xFFFF,
-        meaning: meaning.meaning,
-    }
-}
-
-/// `0x8DB5019C`.
-pub fn hex(value: u32) -> String {
-    format!("0x{value:08X}")
 }
 
 /// A number to a tenth, as reports print it.

@@ -5,10 +5,10 @@ use std::collections::BTreeMap;
 use polars::prelude::PolarsResult;
 
 use crate::contract::{
-    DeviceRow, Incident, LongWait, OtherFailure, Report, RunsByState, Tool, UnfinishedRun,
+    DeviceRow, Incident, LongWait, OtherFailure, Report, RunsByState, Tool, UnfinishedRun, hex,
 };
 use crate::coverage::{self, Coverage};
-use crate::device::{DeviceReport, Request, RunReport, hex};
+use crate::device::{DeviceReport, Request, RunReport};
 use crate::discover::Share;
 use crate::ending::RunState;
 use crate::rank;

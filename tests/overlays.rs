@@ -161,3 +161,45 @@ fn expected_failures_are_left_out_and_counted() {
     assert_eq!(list(&other, "incidents").len() as u64, found);
     assert_eq!(text(&other, "schema"), "provtrace.report.v1");
 }
+
+/// Known words behind a stamp that was learned: the times, and so the proof, rest on a guess.
+#[test]
+fn the_mark_of_a_stamp_and_of_a_code_travels() {
+    let folder = tempfile::tempdir().expect("a folder");
+    program::copy(&root().join("samples/scan-running"), &folder.path().join("share"), |_, bytes| {
+        let Ok(log) = String::from_utf8(bytes.clone()) else { return bytes };
+        let day = regex::Regex::new(r"(?m)^\w{3}, (\d+) Mar (\d{4}) ([\d:]{8}) ").expect("a pattern");
+        day.replace_all(&log, "$3 ~ $1/3/$2 ~ ").into_owned().into_bytes()
+    });
+    let share = folder.path().join("share").display().to_string();
+    let overlay = |mark: &str| {
+        let stamps = "vulscan sdclient localsch".split(' ').map(|format| {
+            format!("[[format]]\nname = \"{format}\"\nstamps = [\"odd\"]\n")
+        });
+        let text = format!(
+            "schema = 1\n[[stamp]]\nname = \"odd\"\nlayout = \"{{time}} ~ {{day}}/{{month}}/{{year}} ~ \"\n\
+             specimen = \"12:20:19 ~ 24/3/2025 ~ x\"\nreads = \"2025-03-24T12:20:19\"\nmark = \"{mark}\"\n\
+             [[code]]\nvalue = \"0x8DB5019C\"\nlow_word = true\nclass = \"already_running\"\n\
+             meaning = \"busy\"\nmark = \"{mark}\"\n{}",
+            stamps.collect::<String>()
+        );
+        let path = folder.path().join(format!("{mark}.toml"));
+        write(&path, text.as_bytes());
+        let path = path.display().to_string();
+        run(&["analyze", &share, "--formats", &path, "--format", "json"]).report()
+    };
+    for mark in ["seen", "learned"] {
+        let report = overlay(mark);
+        let incidents = list(&report, "incidents");
+        assert_eq!(incidents.len(), 2, "{mark}");
+        for incident in incidents {
+            assert_eq!(text(&incident["refused"]["exit_code"], "mark"), mark);
+            let lines = list(incident, "evidence").iter();
+            let scans = lines.filter(|line| text(line, "path").ends_with("vulscan.log"));
+            let marks: Vec<&str> = scans.filter_map(|line| line["mark"].as_str()).collect();
+            assert!(!marks.is_empty(), "{incident}");
+            assert_eq!(marks.iter().all(|own| *own == "learned"), mark == "learned", "{marks:?}");
+            assert_eq!(incident["learned_wording"], mark == "learned");
+        }
+    }
+}

@@ -11,6 +11,7 @@ use crate::code::CodeTable;
 use crate::event::Mark;
 use crate::event_log::EventLogRules;
 use crate::layout::Layout;
+use crate::line::Line;
 use crate::rule::Rule;
 use crate::text::CodePage;
 
@@ -277,6 +278,16 @@ impl Formats {
                 Some((at, captures.name("task").map(|task| task.as_str().to_owned())))
             })
         })
+    }
+}
+
+impl Format {
+    /// How well a line's wording is known: its rule, and the layout of its stamp. `None` for a line
+    /// that no rule knows; where its time rests on a layout that is a guess, it is not.
+    pub fn mark_of(&self, line: &Line<'_>) -> Option<Mark> {
+        let rule = line.rule.and_then(|rule| self.rules.get(rule)).map(|rule| rule.mark);
+        let stamp = line.layout.and_then(|at| self.stamps.get(at)).map(|layout| layout.mark);
+        rule.max(stamp.filter(|stamp| rule.is_some() || *stamp >= Mark::Assumed))
     }
 }
 
