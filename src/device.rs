@@ -215,7 +215,7 @@ pub fn analyze(device: &Device, request: &Request, progress: &dyn Fn(u64)) -> De
         clock_changes: clock_changes(&story),
         near_misses: story.findings.near_misses.len() as u64,
         ignored: story.ignored,
-        ended: suspicion::of_device(&story.timeline, &request.formats.codes),
+        ended: suspicion::of_device_but_expected(&story.timeline, &request.formats),
         other_failures: failures
             .map(|other| (other.code.value, other.code.meaning.clone()))
             .collect(),

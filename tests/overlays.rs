@@ -2,11 +2,13 @@
 //! foreign log understood; and what the user expects is left out, and counted.
 
 mod program;
+mod simulation;
 
 use std::fs;
 
 use program::{count, list, names, root, run, text, write};
 use serde_json::Value;
+use simulation::Fleet;
 
 /// `tests/mistakes`: the first line of each overlay says which line is to be named, and what to do.
 #[test]
@@ -202,4 +204,18 @@ fn the_mark_of_a_stamp_and_of_a_code_travels() {
             assert_eq!(incident["learned_wording"], mark == "learned");
         }
     }
+}
+
+/// What the user expects needs no warning that it behaves like a refusal.
+#[test]
+fn an_expected_code_is_no_suspect() {
+    let fleet = Fleet::with("bare", 60, 67, &["--refusal-code", "8E5D0291"]);
+    let warned = |more: &[&str]| {
+        let share = fleet.share().display().to_string();
+        let outcome = run(&[&["analyze", share.as_str(), "--format", "json"], more].concat());
+        let report = outcome.report();
+        let warnings = list(&report, "warnings").iter().filter_map(Value::as_str);
+        warnings.filter(|warning| warning.contains("0x8E5D0291")).count()
+    };
+    assert_eq!((warned(&[]), warned(&["--ignore-code", "0x8E5D0291"])), (1, 0));
 }
