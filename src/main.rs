@@ -107,7 +107,7 @@ fn main() -> process::ExitCode {
             process::ExitCode::SUCCESS
         }
         Err(failure) => {
-            eprintln!("provtrace: {}", failure.message());
+            eprintln!("provtrace: {}", report::plain::harmless(&failure.message()));
             process::ExitCode::from(NO_REPORT)
         }
     }

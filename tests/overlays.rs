@@ -219,3 +219,13 @@ fn an_expected_code_is_no_suspect() {
     };
     assert_eq!((warned(&[]), warned(&["--ignore-code", "0x8E5D0291"])), (1, 0));
 }
+
+#[test]
+fn what_an_overlay_holds_cannot_speak_to_the_terminal() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = folder.path().join("own.toml");
+    write(&path, b"schema = 1\n\"a\\u001b[31m\" = 1\n");
+    let outcome = run(&["analyze", "samples/healthy", "--formats", &path.display().to_string()]);
+    assert_eq!(outcome.status, 2);
+    assert!(outcome.stderr.contains("u{1b}") && !outcome.stderr.contains('\u{1b}'), "{outcome:?}");
+}
