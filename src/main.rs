@@ -205,11 +205,10 @@ fn formats(command: &FormatsCommand) -> Result<u8, Failure> {
         FormatsCommand::Show { name, formats } => {
             let overlays = overlays::in_force(formats).map_err(Failure::Asked)?;
             let known = overlays::load(&overlays).map_err(Failure::Asked)?;
-            let all: Vec<&str> = known.formats.iter().map(|own| own.name.as_str()).collect();
-            let format = known.formats.iter().find(|own| own.name == *name).ok_or_else(|| {
-                Failure::Asked(format!("no format is named {name}; there are {}", all.join(", ")))
-            })?;
-            formats::show(format, &mut out)?;
+            if !formats::show(&known, name, &mut out)? {
+                let names = formats::names(&known);
+                return Err(Failure::Asked(format!("no format is named {name}; there are {names}")));
+            }
         }
         FormatsCommand::Check(args) => return check(args),
         FormatsCommand::Learn(args) => return learn(args),

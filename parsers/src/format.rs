@@ -12,7 +12,7 @@ use crate::event::Mark;
 use crate::event_log::EventLogRules;
 use crate::layout::Layout;
 use crate::line::Line;
-use crate::rule::Rule;
+use crate::rule::{Rule, compile, spaced};
 use crate::text::CodePage;
 
 /// What kind of source a log is: whose traces its lines are.
@@ -164,6 +164,10 @@ pub struct XmlToml {
 pub struct FilePattern {
     /// Whole file name, case ignored; may capture `task`.
     pub name: Regex,
+    /// The same as it is written.
+    pub written: String,
+    /// A name that it takes.
+    pub specimen: String,
     /// How well it is known.
     pub mark: Mark,
     /// The file that it comes from.
@@ -237,10 +241,36 @@ pub struct Formats {
     pub codes: CodeTable,
     /// Command lines.
     pub arguments: Arguments,
+    /// All layouts of stamps, in the order in which they were declared.
+    pub layouts: Vec<Layout>,
     /// Names of actions that install the agent.
-    pub agent_install: Regex,
+    pub agent_install: Actions,
     /// Failures that the user expects.
     pub expected: Expected,
+}
+
+/// Names of actions that install the agent.
+#[derive(Debug, Clone)]
+pub struct Actions {
+    /// What finds them.
+    pub pattern: Regex,
+    /// The same as it is written.
+    pub written: String,
+    /// Names that it takes.
+    pub specimens: Vec<String>,
+    /// How well they are known.
+    pub mark: Mark,
+}
+
+impl Actions {
+    /// These and others.
+    pub(crate) fn and(mut self, other: Actions) -> Result<Actions, String> {
+        self.written = format!("(?:{})|(?:{})", self.written, other.written);
+        self.pattern = compile(&spaced(&self.written))?;
+        self.specimens.extend(other.specimens);
+        self.mark = self.mark.max(other.mark);
+        Ok(self)
+    }
 }
 
 /// Failures that are expected: they are counted, and left out of lists and rankings.

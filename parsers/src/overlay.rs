@@ -6,7 +6,6 @@ use crate::catalogue::Catalogue;
 use crate::code::{CodeToml, ComponentToml, ExitCode, Notation};
 use crate::format::{FormatError, Others, SourceKind, locate};
 use crate::layout::StampToml;
-use crate::rule::compile;
 use crate::schema::{
     ActionsToml, FileToml, FormatDraft, Message, MessageToml, read_files, stamp_names,
 };
@@ -98,11 +97,8 @@ impl OverlayToml {
         }
         if let Some(actions) = self.actions {
             let own = actions.read(path, text)?;
-            let both = catalogue.agent_install.as_ref().map_or_else(
-                || own.as_str().to_owned(),
-                |other| format!("(?:{})|(?:{})", other.as_str(), own.as_str()),
-            );
-            let both = compile(&both).map_err(|why| locate(path, text, 0..0).error(why))?;
+            let both = catalogue.agent_install.take().map_or(Ok(own.clone()), |all| all.and(own));
+            let both = both.map_err(|why| locate(path, text, 0..0).error(why))?;
             catalogue.agent_install = Some(both);
         }
         if let Some(ignore) = self.ignore {
