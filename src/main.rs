@@ -53,15 +53,16 @@ mod spans;
 mod summary;
 mod survey;
 mod suspicion;
+mod tally;
 mod tasks;
 mod testimony;
 mod timeline;
 mod trace;
+mod understanding;
 mod wait;
 mod witness;
 mod zones;
 
-use std::collections::BTreeMap;
 use std::io;
 use std::path::Path;
 use std::process;
@@ -75,7 +76,6 @@ use crate::cli::{
     LearnArgs, TimelineArgs,
 };
 use crate::clock::Window;
-use crate::coverage::FormatCoverage;
 use crate::device::Request;
 use crate::discover::{Share, Skipped, discover};
 use crate::failure::Failure;
@@ -88,7 +88,7 @@ use crate::tasks::Tasks;
 /// Exit status: the condition of `--fail-on` holds.
 const FOUND: u8 = 1;
 /// Devices that are read before what is known of them is put together.
-const AT_A_TIME: usize = 64;
+const AT_A_TIME: usize = 32;
 /// Exit status: no report could be made.
 const NO_REPORT: u8 = 2;
 
@@ -151,12 +151,12 @@ fn analyze(args: &AnalyzeArgs) -> Result<u8, Failure> {
 fn events(args: &EventsArgs) -> Result<u8, Failure> {
     let request = request(&args.input, None, Window::default())?;
     let share = find(&args.input, &request)?;
+    understanding::tell(&share, &request.formats);
     let mut out = output(&args.input, &share)?;
     let mut skipped = share.skipped.clone();
     let mut buffer = Vec::new();
-    let mut understood = Vec::new();
+    let mut files = 0;
     for device in &share.devices {
-        let mut counts = Vec::new();
         let mut dates = ingest::DateOrders::new(device, &request.formats);
         for source in &device.sources {
             let format = &request.formats.formats[source.format];
@@ -167,30 +167,30 @@ fn events(args: &EventsArgs) -> Result<u8, Failure> {
             if let Some(error) = records.failed {
                 return Err(Failure::Write(error));
             }
-            counts.extend(read.iter().map(|end| (format, end.counts)));
+            files += usize::from(read.is_ok());
             let reason = read.map_or_else(Some, |end| end.stopped);
             skipped.extend(reason.map(|reason| Skipped { path: source.shown.clone(), reason }));
         }
         device.release();
-        understood.push(coverage::of_counts(&counts));
     }
-    finish(&args.input, &share, out, &skipped, &understood)
+    finish(&args.input, &share, out, &skipped, files)
 }
 
 /// `timeline`: one picture a device.
 fn timeline(args: &TimelineArgs) -> Result<u8, Failure> {
     let request = request(&args.input, args.tasks.as_deref(), Window::default())?;
     let share = find(&args.input, &request)?;
+    understanding::tell(&share, &request.formats);
     let mut out = output(&args.input, &share)?;
     let mut skipped = share.skipped.clone();
-    let mut understood = Vec::new();
+    let mut files = 0;
     for device in &share.devices {
         let story = device::tell(device, &request, &|_| {});
         report::lanes::write(&story, style(&args.input, args.width), &mut out)?;
-        understood.push(coverage::of_device(&story.logs.sources));
+        files += story.logs.sources.len();
         skipped.extend(story.logs.skipped);
     }
-    finish(&args.input, &share, out, &skipped, &understood)
+    finish(&args.input, &share, out, &skipped, files)
 }
 
 /// `formats`: what is known, and whether overlays are right.
@@ -207,7 +207,9 @@ fn formats(command: &FormatsCommand) -> Result<u8, Failure> {
             let known = overlays::load(&overlays).map_err(Failure::Asked)?;
             if !formats::show(&known, name, &mut out)? {
                 let names = formats::names(&known);
-                return Err(Failure::Asked(format!("no format is named {name}; there are {names}")));
+                return Err(Failure::Asked(format!(
+                    "no format is named {name}; there are {names}"
+                )));
             }
         }
         FormatsCommand::Check(args) => return check(args),
@@ -291,20 +293,17 @@ fn expect(args: &AnalyzeArgs, request: &mut Request) -> Result<(), Failure> {
     Ok(())
 }
 
-/// Puts the output in its place, and says what could not be read or understood.
+/// Puts the output in its place, and says what could not be read.
 fn finish(
     input: &InputArgs,
     share: &Share,
     out: Output,
     skipped: &[Skipped],
-    understood: &[BTreeMap<String, FormatCoverage>],
+    files: usize,
 ) -> Result<u8, Failure> {
     tell_skipped(skipped);
-    if understood.iter().all(BTreeMap::is_empty) {
+    if files == 0 {
         return Err(nothing_readable(share, skipped.len()));
-    }
-    if let Some(caution) = coverage::caution(&coverage::merged(understood.iter())) {
-        eprintln!("provtrace: caution: {}", report::plain::harmless(&caution));
     }
     out.finish()?;
     Ok(status(input, skipped, 0))

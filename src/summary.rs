@@ -215,7 +215,7 @@ fn coverage(devices: &[DeviceReport], share: &Share) -> Coverage {
         }
     }
     coverage.formats = coverage::merged(devices.iter().map(|device| &device.formats));
-    coverage.caution = coverage::caution(&coverage.formats);
+    coverage.caution = coverage::caution(&coverage.formats, &share.like_agents);
     coverage.skipped.sort();
     coverage.devices_without_zone.sort();
     coverage

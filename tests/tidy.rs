@@ -19,7 +19,7 @@ const LONGEST_FILE: usize = 400;
 const FLAT_TABLES: [(&str, &str); 0] = [];
 
 /// The modules of the binary in the order in which data flows: each uses only those before it.
-const FLOW: [&str; 60] = [
+const FLOW: [&str; 62] = [
     "paths",
     "failure",
     "place",
@@ -70,6 +70,7 @@ const FLOW: [&str; 60] = [
     "signature",
     "rank",
     "summary",
+    "tally",
     "survey",
     "sample",
     "forms",
@@ -78,6 +79,7 @@ const FLOW: [&str; 60] = [
     "roles",
     "learn",
     "report",
+    "understanding",
     "formats",
     "main",
 ];
@@ -96,7 +98,7 @@ const HOMES: [(&str, &[&str]); 33] = [
     ("indicatif", &["src/progress.rs"]),
     ("memchr", &["src/block.rs"]),
     ("polars", &["src/rank.rs", "src/summary.rs"]),
-    ("rayon", &["src/discover.rs", "src/learn.rs", "src/main.rs"]),
+    ("rayon", &["src/discover.rs", "src/learn.rs", "src/main.rs", "src/understanding.rs"]),
     ("regex", &["src/provision.rs"]),
     // Its derives stand on the values that reports print.
     (
@@ -112,6 +114,7 @@ const HOMES: [(&str, &[&str]); 33] = [
             "src/report/json.rs",
             "src/run.rs",
             "src/survey.rs",
+            "src/tally.rs",
         ],
     ),
     ("serde_json", &["src/eventlog.rs", "src/report/json.rs"]),

@@ -252,8 +252,8 @@ impl<'m> Beginnings<'m> {
 
     /// The shape with the first of its words that varies as a variable.
     fn joined(&self, shape: &str) -> String {
-        let varies =
-            beginnings(shape).find(|(before, _, behind)| self.words.contains_key(&(before, behind)));
+        let varies = beginnings(shape)
+            .find(|(before, _, behind)| self.words.contains_key(&(before, behind)));
         match varies {
             Some((before, _, behind)) => format!("{before}{TEXT}{behind}"),
             None => shape.to_owned(),

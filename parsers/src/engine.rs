@@ -161,9 +161,15 @@ impl<'f> Reader<'f> {
             line.event = None;
         }
         match line.outcome {
-            Outcome::Event | Outcome::Noise => self.counts.understood += 1,
+            Outcome::Event | Outcome::Noise => {
+                self.counts.understood += 1;
+                self.counts.unknown_behind = 0;
+            }
             Outcome::Continued => self.counts.continued += 1,
-            Outcome::Unknown => self.counts.unknown += 1,
+            Outcome::Unknown => {
+                self.counts.unknown += 1;
+                self.counts.unknown_behind += 1;
+            }
         }
         sink(&line);
     }
@@ -326,6 +332,9 @@ mod tests {
         let (counts, _) =
             read(format(&formats, "vulscan"), format!("{known}{foreign}{known}").as_bytes(), 4096);
         assert_eq!((counts.understood, counts.continued, counts.unknown), (2, 50, 450));
+        let (counts, _) =
+            read(format(&formats, "vulscan"), format!("{known}{foreign}").as_bytes(), 4096);
+        assert_eq!((counts.understood, counts.unknown_behind), (1, 450));
     }
 
     #[test]

@@ -9,7 +9,8 @@ use serde::Deserialize;
 use crate::event::Mark;
 use crate::event_log::{EventLogRules, EventLogToml};
 use crate::format::{
-    Actions, Arguments, FilePattern, Format, FormatError, Others, Place, SourceKind, XmlToml, locate,
+    Actions, Arguments, FilePattern, Format, FormatError, Others, Place, SourceKind, XmlToml,
+    locate,
 };
 use crate::layout::Layout;
 use crate::rule::{Meaning, Rule, compile, spaced};
@@ -157,7 +158,8 @@ impl ActionsToml {
     /// The pattern of names of actions that install the agent.
     pub(crate) fn read(self, path: &str, text: &str) -> Result<Actions, FormatError> {
         let at = locate(path, text, self.agent_install.span());
-        let pattern = compile(&spaced(self.agent_install.get_ref())).map_err(|why| at.error(why))?;
+        let pattern =
+            compile(&spaced(self.agent_install.get_ref())).map_err(|why| at.error(why))?;
         if !self.specimens.is_empty() && self.specimens.iter().all(|own| pattern.is_match(own)) {
             let (written, specimens) = (self.agent_install.into_inner(), self.specimens);
             Ok(Actions { pattern, written, specimens, mark: self.mark })
