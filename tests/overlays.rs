@@ -168,16 +168,21 @@ fn expected_failures_are_left_out_and_counted() {
 #[test]
 fn the_mark_of_a_stamp_and_of_a_code_travels() {
     let folder = tempfile::tempdir().expect("a folder");
-    program::copy(&root().join("samples/scan-running"), &folder.path().join("share"), |_, bytes| {
-        let Ok(log) = String::from_utf8(bytes.clone()) else { return bytes };
-        let day = regex::Regex::new(r"(?m)^\w{3}, (\d+) Mar (\d{4}) ([\d:]{8}) ").expect("a pattern");
-        day.replace_all(&log, "$3 ~ $1/3/$2 ~ ").into_owned().into_bytes()
-    });
+    program::copy(
+        &root().join("samples/scan-running"),
+        &folder.path().join("share"),
+        |_, bytes| {
+            let Ok(log) = String::from_utf8(bytes.clone()) else { return bytes };
+            let day =
+                regex::Regex::new(r"(?m)^\w{3}, (\d+) Mar (\d{4}) ([\d:]{8}) ").expect("a pattern");
+            day.replace_all(&log, "$3 ~ $1/3/$2 ~ ").into_owned().into_bytes()
+        },
+    );
     let share = folder.path().join("share").display().to_string();
     let overlay = |mark: &str| {
-        let stamps = "vulscan sdclient localsch".split(' ').map(|format| {
-            format!("[[format]]\nname = \"{format}\"\nstamps = [\"odd\"]\n")
-        });
+        let stamps = "vulscan sdclient localsch"
+            .split(' ')
+            .map(|format| format!("[[format]]\nname = \"{format}\"\nstamps = [\"odd\"]\n"));
         let text = format!(
             "schema = 1\n[[stamp]]\nname = \"odd\"\nlayout = \"{{time}} ~ {{day}}/{{month}}/{{year}} ~ \"\n\
              specimen = \"12:20:19 ~ 24/3/2025 ~ x\"\nreads = \"2025-03-24T12:20:19\"\nmark = \"{mark}\"\n\

@@ -118,8 +118,7 @@ pub fn actions(actions: &Actions, out: &mut dyn Write) -> io::Result<()> {
 /// Of the writer.
 pub fn expected(expected: &Expected, out: &mut dyn Write) -> io::Result<()> {
     let steps: Vec<String> = expected.steps.iter().map(|step| toml_text(step)).collect();
-    let codes: Vec<String> =
-        expected.codes.iter().map(|code| toml_text(&hex(*code))).collect();
+    let codes: Vec<String> = expected.codes.iter().map(|code| toml_text(&hex(*code))).collect();
     writeln!(out, "schema = {SCHEMA}\n\n[ignore]")?;
     writeln!(out, "steps = [{}]\ncodes = [{}]", steps.join(", "), codes.join(", "))
 }
