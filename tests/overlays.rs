@@ -173,9 +173,9 @@ fn the_mark_of_a_stamp_and_of_a_code_travels() {
         &folder.path().join("share"),
         |_, bytes| {
             let Ok(log) = String::from_utf8(bytes.clone()) else { return bytes };
-            let day =
-                regex::Regex::new(r"(?m)^\w{3}, (\d+) Mar (\d{4}) ([\d:]{8}) ").expect("a pattern");
-            day.replace_all(&log, "$3 ~ $1/3/$2 ~ ").into_owned().into_bytes()
+            let stamp = regex::Regex::new(r"(?m)^\w{3}, (\d+) (\w{3}) (\d{4}) ([\d:]{8}) ");
+            let stamp = stamp.expect("a pattern");
+            stamp.replace_all(&log, "$4 ~ $1/$2/$3 ~ ").into_owned().into_bytes()
         },
     );
     let share = folder.path().join("share").display().to_string();

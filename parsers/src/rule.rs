@@ -147,12 +147,11 @@ pub struct Rule {
     pub specimen: String,
     /// The file that it comes from.
     pub origin: String,
-    /// Lower-case words, one of which stands in every message that it matches; empty if
-    /// there are none, and every line must be tried.
+    /// Lower-case words, one of which is in each of its messages; none if every line must be tried.
     pub words: Vec<String>,
     /// The pattern as it is written.
     pub written: String,
-    /// The same of messages that the pattern takes and that are not meant.
+    /// What it takes and does not mean.
     pub unless_written: Option<String>,
     pattern: Regex,
     unless: Option<Regex>,
