@@ -10,7 +10,7 @@ use provtrace_parsers::stamp::Stamp;
 use serde::Serialize;
 
 use crate::changes::ChangeKnown;
-use crate::citation::{decode, quote};
+use crate::citation::quote;
 use crate::clock::{Clock, minutes};
 use crate::contract::{Code, Evidence};
 use crate::correlate::{Findings, Proof};
@@ -277,7 +277,7 @@ impl Drafter<'_> {
             started: self.moment(step.at),
             ended: step.ended.map(|ended| self.moment(ended)),
             outcome,
-            exit_code: code.map(|code| decode(code, self.codes)),
+            exit_code: code.map(|code| Code::new(code, self.codes)),
             incident: incident.and_then(|at| self.ids.get(at)).cloned(),
         }
     }

@@ -1,27 +1,8 @@
-//! Lines of proof, exit codes and numbers, as a report cites them.
+//! Lines of proof and numbers, as a report cites them.
 
-use provtrace_parsers::code::{CodeTable, ExitCode};
-
-use crate::contract::{Code, Evidence};
+use crate::contract::Evidence;
 use crate::correlate::Proof;
 use crate::ingest::DeviceLogs;
-
-/// An exit code, decoded.
-pub fn decode(code: &ExitCode, codes: &CodeTable) -> Code {
-    let meaning = codes.meaning(code);
-    Code {
-        raw: code.raw.clone(),
-        hex: hex(meaning.value),
-        component: codes.component(meaning.value),
-        code: meaning.value & 0xFFFF,
-        meaning: meaning.meaning,
-    }
-}
-
-/// `0x8DB5019C`.
-pub fn hex(value: u32) -> String {
-    format!("0x{value:08X}")
-}
 
 /// A number to a tenth, as reports print it.
 pub fn to_tenth(value: f64) -> f64 {

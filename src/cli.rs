@@ -53,9 +53,10 @@ pub enum FormatsCommand {
         #[command(flatten)]
         formats: FormatArgs,
     },
-    /// One format with all its rules, how well each is known, and where it comes from
+    /// One format with all its rules, or all codes, stamps, actions that install the agent, or expected
+    /// failures: as an overlay would write them
     Show {
-        /// The format's name
+        /// The format's name, or codes, stamps, actions or ignore
         #[arg(value_name = "NAME")]
         name: String,
         /// Which overlays.

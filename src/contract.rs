@@ -3,6 +3,8 @@
 //! Field names and meanings are a contract with other tools: fields are added, never changed.
 //! Times are RFC 3339, UTC with `Z` where the device's zone is known, else without an offset.
 
+use provtrace_parsers::code::{CodeTable, ExitCode};
+use provtrace_parsers::event::Mark;
 use serde::Serialize;
 
 use crate::changes::ChangeKnown;
@@ -233,6 +235,28 @@ pub struct Code {
     pub code: u32,
     /// In words; empty when unknown.
     pub meaning: String,
+    /// How well that is known; `None` when unknown.
+    pub mark: Option<&'static str>,
+}
+
+impl Code {
+    /// A code with all that the table knows of it.
+    pub fn new(code: &ExitCode, codes: &CodeTable) -> Code {
+        let meaning = codes.meaning(code);
+        Code {
+            raw: code.raw.clone(),
+            hex: hex(meaning.value),
+            component: codes.component(meaning.value),
+            code: meaning.value & 0xFFFF,
+            meaning: meaning.meaning,
+            mark: meaning.mark.map(Mark::word),
+        }
+    }
+}
+
+/// `0x8DB5019C`.
+pub fn hex(value: u32) -> String {
+    format!("0x{value:08X}")
 }
 
 /// The program that held a step.

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use provtrace_parsers::event::Event;
-use provtrace_parsers::format::{Format, SourceKind};
+use provtrace_parsers::format::SourceKind;
 use provtrace_parsers::line::LineCounts;
 use serde::Serialize;
 
@@ -13,6 +13,16 @@ use crate::ingest::SourceLog;
 /// From this share of a format's devices on (in percent), logs without a word that is known are a
 /// wording that is not known, and not some logs with little in them.
 const TOO_MANY: u64 = 25;
+/// With fewer known ones (in percent) among the lines that continue no other, a log is not understood.
+const FEW: u64 = 10;
+/// With more lines that continue a record, for each that doesn't, these are likely to be records of
+/// their own, in a stamp that is not known.
+const CONTINUED: u64 = 20;
+/// Lines of a log from which on these two say something.
+const ENOUGH: u64 = 20;
+/// So many lines at a log's end of which none is known, if they are a quarter of it or more: the agent
+/// was updated, and goes on in other words.
+const FOREIGN_END: u64 = 100;
 
 /// What was read and understood.
 #[derive(Debug, Clone, Default, Serialize)]
@@ -72,18 +82,36 @@ pub struct Ignored {
     pub failures: u64,
 }
 
-/// Which logs were not understood, and what to do; `None` if all formats were.
-pub fn caution(formats: &[FormatCoverage]) -> Option<String> {
+/// Which logs were not understood, and what to do; `None` if all formats were. `like_agents` are logs
+/// that look like the agent's and are of no known format.
+pub fn caution(formats: &[FormatCoverage], like_agents: &[String]) -> Option<String> {
     let blind = formats.iter().filter(|format| format.is_not_understood());
     let told: Vec<String> = blind.map(FormatCoverage::told).collect();
-    if told.is_empty() {
+    let devices = formats.iter().map(|format| format.devices).max().unwrap_or(0);
+    let like = like_agents.len() as u64;
+    let first = like_agents.first().filter(|_| like * 100 >= devices * TOO_MANY);
+    let mut cautions = Vec::new();
+    if !told.is_empty() {
+        cautions.push(format!(
+            "the wording of these logs is not known, so what they say is missing here: {}",
+            told.join("; ")
+        ));
+    }
+    if let Some(first) = first {
+        let logs = if like == 1 { "log looks" } else { "logs look" };
+        cautions.push(format!(
+            "{like} {logs} like the agent's and {} of no known format, so nothing of that is here: {first}{}",
+            if like == 1 { "is" } else { "are" },
+            if like == 1 { "" } else { ", …" },
+        ));
+    }
+    if cautions.is_empty() {
         return None;
     }
     Some(format!(
-        "the wording of these logs is not known, so what they say is missing here: {}. \
-         `provtrace formats check PATH` shows what is not understood, `provtrace formats learn \
+        "{}. `provtrace formats check PATH` shows what is not understood, `provtrace formats learn \
          PATH` proposes rules for it",
-        told.join("; ")
+        cautions.join(". Also, ")
     ))
 }
 
@@ -106,6 +134,43 @@ pub struct FormatCoverage {
     pub lines_stamped: u64,
     /// Lines that became an event, or are known and of no interest.
     pub lines_understood: u64,
+    /// Lines that continue the record above.
+    pub lines_continued: u64,
+    /// Of the devices that are not understood, those of which no line tells what its kind does.
+    #[serde(skip)]
+    devices_silent: u64,
+    /// Whether such logs have a wording that can be unknown.
+    #[serde(skip)]
+    has_wording: bool,
+}
+
+/// One log, as far as it was understood.
+#[derive(Debug, Clone, Copy)]
+pub struct LogSeen<'a> {
+    /// The name of its format.
+    pub format: &'a str,
+    /// Whose traces its lines are.
+    pub kind: SourceKind,
+    /// What became of its lines.
+    pub counts: LineCounts,
+    /// Whether one of its lines [`tells`] what logs of the kind are read for.
+    pub tells: bool,
+}
+
+impl LogSeen<'_> {
+    /// Whether it goes on in words or stamps that are not known, whatever it begins with.
+    fn is_foreign(&self) -> bool {
+        let LineCounts { lines, understood, continued, unknown_behind, .. } = self.counts;
+        let records = lines - continued;
+        let few = records >= ENOUGH && is_few(understood, records);
+        let ends = unknown_behind >= FOREIGN_END && unknown_behind * 4 >= records;
+        few || ends || continued >= ENOUGH && continued > records * CONTINUED
+    }
+}
+
+/// Whether so few of the lines are known that their wording isn't.
+fn is_few(understood: u64, records: u64) -> bool {
+    understood * 100 < records * FEW
 }
 
 /// Those of all devices, in order of name.
@@ -131,73 +196,84 @@ impl FormatCoverage {
         self.lines += other.lines;
         self.lines_stamped += other.lines_stamped;
         self.lines_understood += other.lines_understood;
+        self.lines_continued += other.lines_continued;
+        self.devices_silent += other.devices_silent;
+        self.has_wording |= other.has_wording;
     }
 
     /// On how many devices it was not understood, and why.
     fn told(&self) -> String {
         let FormatCoverage { format, devices, devices_without_stamps, .. } = self;
         let blind = self.devices_not_understood;
-        let why = if *devices_without_stamps * 2 > blind {
-            "no known stamp"
+        let why = if blind > 0 && *devices_without_stamps * 2 > blind {
+            "no known stamp".to_owned()
+        } else if blind > 0 && self.devices_silent * 2 > blind {
+            "no known line that tells of a process".to_owned()
+        } else if is_few(self.lines_understood, self.lines - self.lines_continued) {
+            let records = self.lines - self.lines_continued;
+            format!("few known lines, {} of {records},", self.lines_understood)
         } else {
-            "no known line that tells of a process"
+            "logs that go on in words that are not known".to_owned()
         };
         format!("{format} ({why} on {blind} of {devices} devices)")
     }
 
-    /// Whether its wording is not known, on so many devices that it is no accident.
-    pub fn is_not_understood(&self) -> bool {
-        self.devices_not_understood * 100 >= self.devices * TOO_MANY
-            && self.devices_not_understood > 0
+    /// Whether its wording is not known: on so many devices that it is no accident, or in so many
+    /// lines.
+    fn is_not_understood(&self) -> bool {
+        let blind = self.devices_not_understood;
+        let records = self.lines - self.lines_continued;
+        let few = self.has_wording && records >= ENOUGH && is_few(self.lines_understood, records);
+        few || blind > 0 && blind * 100 >= self.devices * TOO_MANY
     }
 }
 
-/// How well a device's logs were understood that were only counted, by the number of known lines.
-pub fn of_counts(logs: &[(&Format, LineCounts)]) -> BTreeMap<String, FormatCoverage> {
+/// How well a device's logs were understood, by format: the one place that decides it, for all
+/// commands.
+pub fn of_logs<'a>(
+    logs: impl IntoIterator<Item = LogSeen<'a>>,
+) -> BTreeMap<String, FormatCoverage> {
     let mut formats: BTreeMap<String, FormatCoverage> = BTreeMap::new();
-    for (format, counts) in logs {
-        let own = formats.entry(format.name.clone()).or_default();
-        own.format.clone_from(&format.name);
+    // Of each format, whether a log tells anything, and whether one is foreign.
+    let mut seen: BTreeMap<&str, (bool, bool)> = BTreeMap::new();
+    for log in logs {
+        let own = formats.entry(log.format.to_owned()).or_default();
+        own.format = log.format.to_owned();
         own.files += 1;
-        own.lines += counts.lines;
-        own.lines_stamped += counts.stamped;
-        own.lines_understood += counts.understood;
+        own.lines += log.counts.lines;
+        own.lines_stamped += log.counts.stamped;
+        own.lines_understood += log.counts.understood;
+        own.lines_continued += log.counts.continued;
+        own.has_wording |= has_wording(log.kind);
+        let (tells, foreign) = seen.entry(log.format).or_default();
+        // Of a scan each known line tells something: that it lives.
+        let lives = log.kind == SourceKind::Vulscan && log.counts.understood > 0;
+        *tells |= log.tells || lives;
+        *foreign |= log.is_foreign();
+    }
+    for (name, own) in &mut formats {
+        let (tells, foreign) = seen.get(name.as_str()).copied().unwrap_or_default();
         own.devices = u64::from(own.lines > 0);
-        let said = own.lines_understood > 0 || !has_wording(format.kind);
-        own.devices_not_understood = if said { 0 } else { own.devices };
-        own.devices_without_stamps = if own.lines_stamped > 0 || said { 0 } else { own.devices };
+        let blind = own.has_wording && (!tells || foreign);
+        own.devices_not_understood = if blind { own.devices } else { 0 };
+        own.devices_silent = if blind && !tells { own.devices } else { 0 };
+        let stampless = blind && own.lines_stamped == 0;
+        own.devices_without_stamps = if stampless { own.devices } else { 0 };
     }
     formats
 }
 
 /// How well a device's logs were understood, by format.
 pub fn of_device(sources: &[SourceLog]) -> BTreeMap<String, FormatCoverage> {
-    let mut formats: BTreeMap<String, FormatCoverage> = BTreeMap::new();
-    let mut said: BTreeMap<&str, bool> = BTreeMap::new();
-    for log in sources {
-        let own = formats.entry(log.format.clone()).or_default();
-        own.format.clone_from(&log.format);
-        own.files += 1;
-        own.lines += log.counts.lines;
-        own.lines_stamped += log.counts.stamped;
-        own.lines_understood += log.counts.understood;
-        let tells = log.entries.iter().any(|entry| tells(log.kind, &entry.event))
-            || (log.kind == SourceKind::Vulscan && log.counts.understood > 0);
-        *said.entry(&log.format).or_default() |= tells || !has_wording(log.kind);
-    }
-    for (name, own) in &mut formats {
-        let any = u64::from(own.lines > 0);
-        own.devices = any;
-        let said = said.get(name.as_str()).copied().unwrap_or(false);
-        own.devices_not_understood = if said { 0 } else { any };
-        own.devices_without_stamps = if own.lines_stamped > 0 || said { 0 } else { any };
-    }
-    formats
+    of_logs(sources.iter().map(|log| {
+        let tells = log.entries.iter().any(|entry| tells(log.kind, &entry.event));
+        LogSeen { format: &log.format, kind: log.kind, counts: log.counts, tells }
+    }))
 }
 
 /// Whether a log of the kind that says nothing known has another wording: a scheduler's log may
 /// well say nothing of interest, and facts are no log.
-fn has_wording(kind: SourceKind) -> bool {
+pub fn has_wording(kind: SourceKind) -> bool {
     match kind {
         SourceKind::Provisioning
         | SourceKind::Sdclient
@@ -212,7 +288,7 @@ fn has_wording(kind: SourceKind) -> bool {
 }
 
 /// Whether an event is of those without which a log of the kind tells nothing.
-fn tells(kind: SourceKind, event: &Event) -> bool {
+pub fn tells(kind: SourceKind, event: &Event) -> bool {
     let is_run = matches!(
         event,
         Event::RunStarts { .. }

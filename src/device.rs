@@ -10,9 +10,9 @@ use sha2::{Digest, Sha256};
 
 use crate::changes::ChangeKnown;
 use crate::chronicle::{self, Chronicle};
-use crate::citation::{decode, quote, to_tenth};
+use crate::citation::{quote, to_tenth};
 use crate::clock::{self, Clock, minutes};
-use crate::contract::{Blocker, ClockChange, Incident, LongWait, Refused, UnfinishedRun};
+use crate::contract::{Blocker, ClockChange, Code, Incident, LongWait, Refused, UnfinishedRun};
 use crate::correlate::{self, Proof};
 use crate::course::Shown;
 use crate::coverage::{self, FormatCoverage, Ignored};
@@ -154,7 +154,7 @@ pub fn analyze(device: &Device, request: &Request, progress: &dyn Fn(u64)) -> De
         clock_changes: clock_changes(&story),
         near_misses: story.findings.near_misses.len() as u64,
         ignored: story.ignored,
-        ended: suspicion::of_device(&story.timeline, &request.formats.codes),
+        ended: suspicion::of_device_but_expected(&story.timeline, &request.formats),
         other_failures: failures
             .map(|other| (other.code.value, other.code.meaning.clone()))
             .collect(),
@@ -247,7 +247,7 @@ fn incidents(story: &Story, codes: &CodeTable) -> Vec<Incident> {
                 pid: own.pid,
                 started: show(step.at),
                 ended: step.ended.map(show),
-                exit_code: incident.code.as_ref().map(|code| decode(code, codes)),
+                exit_code: incident.code.as_ref().map(|code| Code::new(code, codes)),
             },
             blocker: blocker.map(|blocker| show_blocker(blocker, step, clock)),
             assumed_wording: incident.assumed,

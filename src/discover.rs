@@ -14,7 +14,7 @@ use crate::layout::{self, Layout};
 use crate::paths::Given;
 pub use crate::paths::{plain, slashed};
 use crate::place::Member;
-use crate::recognise::{Kind, Log, host_name, is_log, recognise};
+use crate::recognise::{Kind, Log, host_name, is_looked_at, recognise};
 
 /// One log file.
 #[derive(Debug, Clone)]
@@ -86,7 +86,7 @@ pub struct Share {
     pub devices: Vec<Device>,
     /// What could not be read.
     pub skipped: Vec<Skipped>,
-    /// Logs by their name that no format fits.
+    /// Logs by their name that no format fits, and texts that look like an agent's log.
     pub unrecognised: Vec<String>,
     /// Of these, those that speak of the agent's programs.
     pub like_agents: Vec<String>,
@@ -219,7 +219,7 @@ impl Root<'_> {
 
 /// Puts the logs that lie in archives in the place of these.
 fn open_archives(found: Vec<Found>, formats: &Formats, share: &mut Share) -> Vec<Found> {
-    let is_log = |name: &str| is_log(name, formats);
+    let is_log = |name: &str| is_looked_at(name, formats);
     let opened: Vec<(Vec<Found>, bundle::Bundle)> = found
         .into_par_iter()
         .map(|mut found| {

@@ -4,10 +4,11 @@ use std::io::{self, Write};
 use std::path::PathBuf;
 
 use provtrace_parsers::event::Mark;
-use provtrace_parsers::format::{Format, Formats, is_builtin};
+use provtrace_parsers::format::{Formats, is_builtin};
 
 use crate::overlays::{self, Overlay};
 use crate::report::plain::harmless;
+use crate::report::wording;
 
 /// Writes one line a format, and what else overlays gave.
 ///
@@ -36,35 +37,35 @@ pub fn list(formats: &Formats, overlays: &[Overlay], out: &mut dyn Write) -> io:
     Ok(())
 }
 
-/// Writes one format with all its rules: mark, where each comes from, pattern, specimen.
+/// Writes what has this name, as an overlay would write it: a format, or one of the other sections.
+/// Says whether anything has it.
 ///
 /// # Errors
 /// Of the writer.
-pub fn show(format: &Format, out: &mut dyn Write) -> io::Result<()> {
-    let name = harmless(&format.name);
-    writeln!(out, "# {name}: logs of the kind {}", format.kind.word())?;
-    for file in &format.files {
-        let (pattern, mark) = (harmless(file.name.as_str()), file.mark.word());
-        writeln!(out, "file     {pattern}  ({mark}, {})", harmless(&file.origin))?;
+pub fn show(formats: &Formats, name: &str, out: &mut dyn Write) -> io::Result<bool> {
+    if let Some(format) = formats.formats.iter().find(|own| own.name == name) {
+        wording::format(format, out)?;
+        return Ok(true);
     }
-    for stamp in &format.stamps {
-        let (name, mark) = (harmless(&stamp.name), stamp.mark.word());
-        writeln!(out, "stamp    {name}: \"{}\"  ({mark})", harmless(&stamp.written))?;
+    match name {
+        "codes" => wording::codes(&formats.codes, out)?,
+        "stamps" => wording::stamps(&formats.layouts, out)?,
+        "actions" => wording::actions(&formats.agent_install, out)?,
+        "ignore" => wording::expected(&formats.expected, out)?,
+        _none => return Ok(false),
     }
-    for rule in &format.rules {
-        writeln!(out)?;
-        writeln!(out, "[[format.message]]")?;
-        writeln!(out, "name = \"{}\"", harmless(&rule.name))?;
-        writeln!(out, "means = \"{}\"", rule.means.word())?;
-        writeln!(out, "pattern = '{}'", harmless(rule.pattern()))?;
-        writeln!(out, "specimen = '{}'", harmless(&rule.specimen))?;
-        writeln!(out, "mark = \"{}\"  # {}", rule.mark.word(), harmless(&rule.origin))?;
-    }
-    Ok(())
+    Ok(true)
 }
 
-/// Checks each file by itself over the program's formats, and all of them together; says
-/// whether all are right.
+/// The names that [`show`] knows.
+pub fn names(formats: &Formats) -> String {
+    let mut names: Vec<&str> = formats.formats.iter().map(|own| own.name.as_str()).collect();
+    names.extend(["codes", "stamps", "actions", "ignore"]);
+    names.join(", ")
+}
+
+/// Checks the files as they would be in force together, in order; a wrong one is left out for the
+/// others. Says whether all are right.
 ///
 /// # Errors
 /// Of the writer.
@@ -85,21 +86,18 @@ pub fn validate(paths: &[PathBuf], out: &mut dyn Write) -> io::Result<bool> {
             }
         }
     }
-    for overlay in &all {
-        match overlays::load(std::slice::from_ref(overlay)) {
-            Ok(_) => writeln!(out, "{}: right", harmless(&overlay.shown))?,
-            Err(error) => {
-                right = false;
-                writeln!(out, "{}", harmless(&error))?;
-            }
+    let mut all = overlays::each_once(all);
+    while let Err(error) = overlays::try_load(&all) {
+        right = false;
+        writeln!(out, "{}", harmless(&error.to_string()))?;
+        let left = all.len();
+        all.retain(|overlay| overlay.shown != error.path);
+        if all.len() == left {
+            break;
         }
     }
-    if right
-        && all.len() > 1
-        && let Err(error) = overlays::load(&all)
-    {
-        right = false;
-        writeln!(out, "together: {}", harmless(&error))?;
+    for overlay in &all {
+        writeln!(out, "{}: right", harmless(&overlay.shown))?;
     }
     Ok(right)
 }

@@ -351,7 +351,7 @@ impl Last {
 
 impl Sink for Keeper<'_> {
     fn line(&mut self, line: &Line<'_>, block: &mut Block<'_>) {
-        let mark = line.rule.map(|rule| self.format.rules[rule].mark);
+        let mark = self.format.mark_of(line);
         let stamp = line.stamp.filter(|stamp| PLAUSIBLE.contains(&stamp.0));
         self.impossible += u64::from(stamp.is_none() && line.stamp.is_some());
         match (&line.event, stamp) {

@@ -1,12 +1,10 @@
 //! What was typed → what is to be done: formats, devices, outputs, the exit status.
 
-use std::collections::BTreeMap;
 use std::io;
 use std::path::Path;
 
 use crate::cli::InputArgs;
 use crate::clock::Window;
-use crate::coverage::{self, FormatCoverage};
 use crate::discover::{Share, Skipped, discover};
 use crate::failure::Failure;
 use crate::output::{self, Output};
@@ -22,7 +20,7 @@ use crate::tasks::Tasks;
 /// Exit status: no report could be made.
 pub const NO_REPORT: u8 = 2;
 
-/// Puts the output in its place, and says what could not be read or understood.
+/// Puts the output in its place, and says what could not be read.
 ///
 /// # Errors
 /// If nothing was read, or the output can't be written.
@@ -31,14 +29,11 @@ pub fn finish(
     share: &Share,
     out: Output,
     skipped: &[Skipped],
-    understood: &[BTreeMap<String, FormatCoverage>],
+    files: usize,
 ) -> Result<u8, Failure> {
     tell_skipped(skipped);
-    if understood.iter().all(BTreeMap::is_empty) {
+    if files == 0 {
         return Err(nothing_readable(share, skipped.len()));
-    }
-    if let Some(caution) = coverage::caution(&coverage::merged(understood.iter())) {
-        eprintln!("provtrace: caution: {}", report::plain::harmless(&caution));
     }
     out.finish()?;
     Ok(status(input, skipped, 0))

@@ -57,10 +57,12 @@ mod story;
 mod summary;
 mod survey;
 mod suspicion;
+mod tally;
 mod tasks;
 mod testimony;
 mod timeline;
 mod trace;
+mod understanding;
 mod wait;
 mod witness;
 mod zones;
@@ -94,7 +96,7 @@ use crate::story::{Kept, Request};
 /// Exit status: the condition of `--fail-on` holds.
 const FOUND: u8 = 1;
 /// Devices that are read before what is known of them is put together.
-const AT_A_TIME: usize = 64;
+const AT_A_TIME: usize = 32;
 
 fn main() -> process::ExitCode {
     let cli = Cli::parse();
@@ -111,7 +113,7 @@ fn main() -> process::ExitCode {
             process::ExitCode::SUCCESS
         }
         Err(failure) => {
-            eprintln!("provtrace: {}", failure.message());
+            eprintln!("provtrace: {}", report::plain::harmless(&failure.message()));
             process::ExitCode::from(NO_REPORT)
         }
     }
@@ -168,12 +170,12 @@ fn write(
 fn events(args: &EventsArgs) -> Result<u8, Failure> {
     let request = request(&args.input, None, Window::default())?;
     let share = find(&args.input, &request)?;
+    understanding::tell(&share, &request.formats);
     let mut out = output(args.output.output.as_deref(), &share)?;
     let mut skipped = share.skipped.clone();
     let mut buffer = Vec::new();
-    let mut understood = Vec::new();
+    let mut files = 0;
     for device in &share.devices {
-        let mut counts = Vec::new();
         let mut dates = ingest::DateOrders::new(device, &request.formats);
         for source in &device.sources {
             let format = &request.formats.formats[source.format];
@@ -184,30 +186,30 @@ fn events(args: &EventsArgs) -> Result<u8, Failure> {
             if let Some(error) = records.failed {
                 return Err(Failure::Write(error));
             }
-            counts.extend(read.iter().map(|end| (format, end.counts)));
+            files += usize::from(read.is_ok());
             let reason = read.map_or_else(Some, |end| end.stopped);
             skipped.extend(reason.map(|reason| Skipped { path: source.shown.clone(), reason }));
         }
         device.release();
-        understood.push(coverage::of_counts(&counts));
     }
-    finish(&args.input, &share, out, &skipped, &understood)
+    finish(&args.input, &share, out, &skipped, files)
 }
 
 /// `timeline`: one picture a device.
 fn timeline(args: &TimelineArgs) -> Result<u8, Failure> {
     let request = request(&args.input, args.tasks.as_deref(), Window::default())?;
     let share = find(&args.input, &request)?;
+    understanding::tell(&share, &request.formats);
     let mut out = output(args.output.output.as_deref(), &share)?;
     let mut skipped = share.skipped.clone();
-    let mut understood = Vec::new();
+    let mut files = 0;
     for device in &share.devices {
         let story = story::tell(device, &request, &|_| {});
         report::lanes::write(&story, style(args.output.output.is_some(), args.width), &mut out)?;
-        understood.push(coverage::of_device(&story.logs.sources));
+        files += story.logs.sources.len();
         skipped.extend(story.logs.skipped);
     }
-    finish(&args.input, &share, out, &skipped, &understood)
+    finish(&args.input, &share, out, &skipped, files)
 }
 
 /// `formats`: what is known, and whether overlays are right.
@@ -222,11 +224,12 @@ fn formats(command: &FormatsCommand) -> Result<u8, Failure> {
         FormatsCommand::Show { name, formats } => {
             let overlays = overlays::in_force(formats).map_err(Failure::Asked)?;
             let known = overlays::load(&overlays).map_err(Failure::Asked)?;
-            let all: Vec<&str> = known.formats.iter().map(|own| own.name.as_str()).collect();
-            let format = known.formats.iter().find(|own| own.name == *name).ok_or_else(|| {
-                Failure::Asked(format!("no format is named {name}; there are {}", all.join(", ")))
-            })?;
-            formats::show(format, &mut out)?;
+            if !formats::show(&known, name, &mut out)? {
+                let names = formats::names(&known);
+                return Err(Failure::Asked(format!(
+                    "no format is named {name}; there are {names}"
+                )));
+            }
         }
         FormatsCommand::Check(args) => return check(args),
         FormatsCommand::Learn(args) => return learn(args),

@@ -1,10 +1,11 @@
 //! The user's overlays: where they lie, and their texts.
 
+use std::collections::BTreeSet;
 use std::fs::File;
 use std::io::Read;
 use std::path::{Path, PathBuf};
 
-use provtrace_parsers::format::Formats;
+use provtrace_parsers::format::{FormatError, Formats};
 
 use crate::cli::FormatArgs;
 use crate::discover::{plain, slashed};
@@ -44,7 +45,7 @@ pub fn in_force(args: &FormatArgs) -> Result<Vec<Overlay>, String> {
         }
         overlays.extend(found);
     }
-    Ok(overlays)
+    Ok(each_once(overlays))
 }
 
 /// The formats with overlays over them.
@@ -52,9 +53,29 @@ pub fn in_force(args: &FormatArgs) -> Result<Vec<Overlay>, String> {
 /// # Errors
 /// The first mistake: path, line, what is wrong, what to write.
 pub fn load(overlays: &[Overlay]) -> Result<Formats, String> {
+    try_load(overlays).map_err(|error| error.to_string())
+}
+
+/// The same; the error tells the file.
+///
+/// # Errors
+/// The first mistake.
+pub fn try_load(overlays: &[Overlay]) -> Result<Formats, FormatError> {
     let texts: Vec<(&str, &str)> =
         overlays.iter().map(|own| (own.shown.as_str(), own.text.as_str())).collect();
-    Formats::with_overlays(&texts).map_err(|error| error.to_string())
+    Formats::with_overlays(&texts)
+}
+
+/// Without files that come again later: a file can be in the user's folder, and asked for too.
+pub fn each_once(mut overlays: Vec<Overlay>) -> Vec<Overlay> {
+    let mut seen = BTreeSet::new();
+    overlays.reverse();
+    overlays.retain(|overlay| {
+        let path = Path::new(&overlay.shown);
+        seen.insert(path.canonicalize().unwrap_or_else(|_| path.to_owned()))
+    });
+    overlays.reverse();
+    overlays
 }
 
 /// Where a user's own overlays lie: `provtrace/formats` below the system's place for settings.
@@ -106,7 +127,9 @@ fn read(path: &Path) -> Result<Overlay, String> {
     if bytes.len() as u64 > LONGEST {
         return Err(format!("{shown}: longer than 1 MiB; an overlay is a short text"));
     }
-    let bytes = bytes.strip_prefix(b"\xEF\xBB\xBF").map_or(bytes.clone(), <[u8]>::to_vec);
+    if bytes.starts_with(b"\xEF\xBB\xBF") {
+        bytes.drain(..3);
+    }
     let text = String::from_utf8(bytes).map_err(|error| {
         let good = error.as_bytes().get(..error.utf8_error().valid_up_to()).unwrap_or_default();
         let line = good.iter().filter(|b| **b == b'\n').count() + 1;

@@ -127,7 +127,7 @@ fn read_family(logs: &DeviceLogs, places: &[EntryRef], formats: &Formats, read: 
         } else if let Event::ActionBegins { name } = &entry.event
             && !name.is_empty()
         {
-            let installs: &regex::Regex = &formats.agent_install;
+            let installs: &regex::Regex = &formats.agent_install.pattern;
             let installs_agent = installs.is_match(name);
             let (name, results) = (name.clone(), Vec::new());
             read.actions.push(Action { name, at: stamp, entry: *place, installs_agent, results });

@@ -27,6 +27,9 @@ const WORDS: [&str; 8] = [
     "custjob",
 ];
 
+/// Ends of names of files that may be text, besides numbers.
+const TEXTS: [&str; 7] = ["txt", "out", "old", "bak", "trace", "trc", "prev"];
+
 /// What a log is.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Log {
@@ -41,7 +44,7 @@ pub struct Log {
 pub enum Kind {
     /// A log of a known format.
     Log(Log),
-    /// A log by its name, of no known format.
+    /// A log by its name, of no known format; or one by its content, of another name.
     UnknownLog {
         /// Whether it speaks of the agent's programs.
         of_agent: bool,
@@ -58,6 +61,20 @@ pub fn is_log(path: &str, formats: &Formats) -> bool {
     formats.by_file_name(name).is_some() || name.to_lowercase().ends_with(".log")
 }
 
+/// Whether a file in an archive is looked at: it may be a log, or has a name as a log of the agent may
+/// have under which nobody looks for one.
+pub fn is_looked_at(path: &str, formats: &Formats) -> bool {
+    let name = path.rsplit('/').next().unwrap_or(path).to_lowercase();
+    is_log(path, formats) || is_text(&name) && WORDS.iter().any(|word| name.contains(word))
+}
+
+/// Whether a file of this name (in lower case) may be text: a copy of a log, or a part of one.
+fn is_text(name: &str) -> bool {
+    let end = name.rsplit_once('.').map_or("", |(_, end)| end);
+    let is_number = !end.is_empty() && end.bytes().all(|byte| byte.is_ascii_digit());
+    is_number || TEXTS.contains(&end) || name.contains(".log")
+}
+
 /// Tells what a file is, or a member of it; `shown` ends with its name.
 pub fn recognise(shown: &str, file: &Path, member: Option<&Member>, formats: &Formats) -> Kind {
     let name = shown.rsplit('/').next().unwrap_or(shown);
@@ -65,7 +82,11 @@ pub fn recognise(shown: &str, file: &Path, member: Option<&Member>, formats: &Fo
         return Kind::Log(Log { format, task });
     }
     if !is_log(name, formats) {
-        return Kind::Other;
+        let head = if is_text(&name.to_lowercase()) { head(file, member).ok() } else { None };
+        let of_agent = head.is_some_and(|head| {
+            by_content(&head, formats).is_some() || is_of_agent(&head) && has_times(&head)
+        });
+        return if of_agent { Kind::UnknownLog { of_agent } } else { Kind::Other };
     }
     match head(file, member) {
         Err(error) => Kind::Unreadable(plain(&error)),
@@ -80,6 +101,22 @@ pub fn recognise(shown: &str, file: &Path, member: Option<&Member>, formats: &Fo
 fn is_of_agent(head: &[u8]) -> bool {
     let head = text::searchable(head).to_ascii_lowercase();
     WORDS.iter().any(|word| memmem(&head, word.as_bytes()))
+}
+
+/// Whether a time of day stands at the beginning of most lines, as in a log.
+fn has_times(head: &[u8]) -> bool {
+    let head = text::searchable(head);
+    let lines = head.split(|byte| *byte == b'\n').filter(|line| line.len() > 1).take(200);
+    let is_time = |part: &[u8]| {
+        let [a, b, c, d, e] = part else { return false };
+        [a, b, d, e].iter().all(|byte| byte.is_ascii_digit()) && matches!(c, b':' | b'.')
+    };
+    let (mut all, mut timed) = (0, 0);
+    for line in lines {
+        all += 1;
+        timed += u32::from(line[..line.len().min(40)].windows(5).any(is_time));
+    }
+    all >= 3 && timed * 2 > all
 }
 
 fn memmem(text: &[u8], word: &[u8]) -> bool {

@@ -5,9 +5,8 @@ use std::collections::BTreeMap;
 use polars::prelude::PolarsResult;
 
 use crate::chronicle::Chronicle;
-use crate::citation::hex;
 use crate::contract::{
-    DeviceRow, Incident, LongWait, OtherFailure, Report, RunsByState, Tool, UnfinishedRun,
+    DeviceRow, Incident, LongWait, OtherFailure, Report, RunsByState, Tool, UnfinishedRun, hex,
 };
 use crate::coverage::{self, Coverage, Ignored};
 use crate::device::{DeviceReport, RunReport};
@@ -259,7 +258,7 @@ fn coverage(devices: &[DeviceReport], share: &Share) -> Coverage {
         }
     }
     coverage.formats = coverage::merged(devices.iter().map(|device| &device.formats));
-    coverage.caution = coverage::caution(&coverage.formats);
+    coverage.caution = coverage::caution(&coverage.formats, &share.like_agents);
     coverage.skipped.sort();
     coverage.devices_without_zone.sort();
     coverage

@@ -3,23 +3,19 @@
 use std::collections::BTreeMap;
 
 use provtrace_parsers::census::{Seen, Shapes};
-use provtrace_parsers::engine::{Line, Outcome};
-use provtrace_parsers::format::{Format, Formats};
+use provtrace_parsers::format::Formats;
 use provtrace_parsers::shape;
-use provtrace_parsers::text;
 use serde::Serialize;
 
-use crate::block::Block;
+use crate::coverage::{self, FormatCoverage, LogSeen};
 use crate::discover::{Device, Share, Skipped};
 use crate::ingest::{DateOrders, read_source};
-use crate::source::Sink;
+use crate::tally::{Counter, FormatSurvey, Place};
 
-/// Of each log so many lines that are not understood are looked at one by one.
-const ALL_OF: u64 = 2_000;
-/// Behind them, one in so many.
-const ONE_IN: u64 = 16;
-/// The longest example that is shown, in characters.
-const EXAMPLE: usize = 240;
+/// Most different messages that are told apart of one format on a device.
+const SHAPES_OF_DEVICE: usize = 2_000;
+/// Logs that are listed by their lines, those with most that are not understood.
+const LOGS: usize = 1_000;
 /// Logs in which nothing is understood that are named.
 const NAMED: usize = 20;
 
@@ -36,8 +32,12 @@ pub struct Survey {
     pub bytes: u64,
     /// Their lines.
     pub lines: u64,
-    /// Lines that are an event, known noise, or continue a record.
+    /// What is not understood, and what to do: the same as in a report. `None` if all formats are.
+    pub caution: Option<String>,
+    /// Lines that are an event or known noise.
     pub lines_understood: u64,
+    /// Lines that continue a record.
+    pub lines_continued: u64,
     /// By format, in order of name.
     pub formats: Vec<FormatSurvey>,
     /// What lines that are not understood look like, most frequent first.
@@ -46,6 +46,10 @@ pub struct Survey {
     pub lines_unknown: u64,
     /// Of these, those whose shapes were counted; the others are of logs with very many of them.
     pub lines_looked_at: u64,
+    /// Of the lines that are not understood, those in no shape: of more different messages than are told apart.
+    pub lines_without_shape: u64,
+    /// Logs with lines that are not understood, most such lines first; not more than a thousand.
+    pub logs: Vec<LogSurvey>,
     /// Logs in which no line was understood, the first in order of path.
     pub not_understood: Vec<String>,
     /// How many there are.
@@ -58,15 +62,13 @@ pub struct Survey {
     pub skipped: Vec<Skipped>,
 }
 
-/// What is understood of one format's logs.
-#[derive(Debug, Clone, Default, Serialize)]
-pub struct FormatSurvey {
-    /// Its name.
+/// One log's lines, by what became of them.
+#[derive(Debug, Clone, Serialize)]
+pub struct LogSurvey {
+    /// As it is shown.
+    pub path: String,
+    /// Its format.
     pub format: String,
-    /// Devices.
-    pub devices: u64,
-    /// Logs.
-    pub files: u64,
     /// Lines; the next four add up to it.
     pub lines: u64,
     /// Lines that are an event.
@@ -77,10 +79,6 @@ pub struct FormatSurvey {
     pub continued: u64,
     /// Lines that are not understood.
     pub unknown: u64,
-    /// Lines by the layout that read their stamp.
-    pub stamps: BTreeMap<String, u64>,
-    /// Lines without a known stamp that continue no record.
-    pub without_stamp: u64,
 }
 
 /// What many lines have in common.
@@ -102,14 +100,6 @@ pub struct Shape {
     pub line: u64,
 }
 
-/// A line that a shape was seen in.
-#[derive(Debug, Clone, PartialEq, Eq)]
-struct Place {
-    path: String,
-    line: u64,
-    text: String,
-}
-
 /// One device's part.
 #[derive(Debug, Default)]
 pub struct DeviceSurvey {
@@ -118,6 +108,8 @@ pub struct DeviceSurvey {
     files: u64,
     bytes: u64,
     looked_at: u64,
+    understood: BTreeMap<String, FormatCoverage>,
+    logs: Vec<LogSurvey>,
     not_understood: Vec<String>,
     skipped: Vec<Skipped>,
 }
@@ -128,44 +120,62 @@ pub fn of_device(device: &Device, formats: &Formats, progress: &dyn Fn(u64)) -> 
     let mut dates = DateOrders::new(device, formats);
     let mut buffer = Vec::new();
     let mut masked = String::new();
+    let mut seen = Vec::new();
     for (at, source) in device.sources.iter().enumerate() {
         let format = &formats.formats[source.format];
-        let shapes = survey.shapes.entry(format.name.clone()).or_default();
-        let mut counter = Counter {
-            format,
-            path: &source.shown,
-            own: FormatSurvey::default(),
-            stamps: vec![0; format.stamps.len()],
-            shapes,
-            masked: &mut masked,
-            looked_at: 0,
-        };
+        let new = || Shapes::with_room(SHAPES_OF_DEVICE);
+        let shapes = survey.shapes.entry(format.name.clone()).or_insert_with(new);
+        let mut counter = Counter::new(format, &source.shown, shapes, &mut masked);
         let read = read_source(source, format, &mut dates, &mut buffer, &mut counter, progress);
-        let Counter { mut own, stamps, looked_at, .. } = counter;
+        let Counter { mut own, stamps, looked_at, tells, .. } = counter;
         source.release(device.sources.get(at + 1));
         let skipped = |reason: String| Skipped { path: source.shown.clone(), reason };
         match read {
             Err(reason) => survey.skipped.push(skipped(reason)),
             Ok(end) => {
+                let (kind, counts) = (format.kind, end.counts);
+                seen.push(LogSeen { format: &format.name, kind, counts, tells });
                 own.files = 1;
                 for (layout, lines) in format.stamps.iter().zip(stamps).filter(|(_, n)| *n > 0) {
                     own.stamps.insert(layout.name.clone(), lines);
                 }
-                if own.unknown == own.lines && own.lines > 0 {
-                    survey.not_understood.push(source.shown.clone());
-                }
-                survey.files += 1;
                 survey.bytes += end.bytes;
                 survey.looked_at += looked_at;
                 survey.skipped.extend(end.stopped.map(skipped));
-                let all = survey.formats.entry(format.name.clone()).or_default();
-                all.add(&own);
-                all.devices = 1;
+                survey.add(&own, &format.name, &source.shown);
             }
         }
     }
     device.release();
+    survey.understood = coverage::of_logs(seen);
     survey
+}
+
+impl DeviceSurvey {
+    /// Adds a log.
+    fn add(&mut self, own: &FormatSurvey, format: &str, path: &str) {
+        self.files += 1;
+        if own.unknown == own.lines && own.lines > 0 {
+            self.not_understood.push(path.to_owned());
+        }
+        if own.unknown > 0 {
+            let FormatSurvey { lines, events, noise, continued, unknown, .. } = *own;
+            let (path, format) = (path.to_owned(), format.to_owned());
+            self.logs.push(LogSurvey { path, format, lines, events, noise, continued, unknown });
+            if self.logs.len() >= 2 * LOGS {
+                most_unknown(&mut self.logs);
+            }
+        }
+        let all = self.formats.entry(format.to_owned()).or_default();
+        all.add(own);
+        all.devices = 1;
+    }
+}
+
+/// Leaves the logs with most lines that are not understood, in order.
+fn most_unknown(logs: &mut Vec<LogSurvey>) {
+    logs.sort_by(|a, b| b.unknown.cmp(&a.unknown).then_with(|| a.path.cmp(&b.path)));
+    logs.truncate(LOGS);
 }
 
 /// The devices' parts, put together in their order.
@@ -174,6 +184,7 @@ pub struct Totals {
     survey: Survey,
     formats: BTreeMap<String, FormatSurvey>,
     shapes: BTreeMap<String, Shapes<Place>>,
+    understood: Vec<FormatCoverage>,
 }
 
 impl Totals {
@@ -188,6 +199,10 @@ impl Totals {
         survey.not_understood.extend(device.not_understood);
         survey.not_understood.truncate(NAMED);
         survey.skipped.extend(device.skipped);
+        survey.logs.extend(device.logs);
+        most_unknown(&mut survey.logs);
+        let before = self.understood.drain(..).map(|own| (own.format.clone(), own)).collect();
+        self.understood = coverage::merged([&before, &device.understood].into_iter());
         for (name, own) in device.formats {
             self.formats.entry(name).or_default().add(&own);
         }
@@ -198,17 +213,25 @@ impl Totals {
 
     /// The whole.
     pub fn finish(self, share: &Share) -> Survey {
-        let Totals { mut survey, mut formats, shapes } = self;
+        let Totals { mut survey, mut formats, shapes, understood } = self;
         survey.schema = "provtrace.formats.check.v1";
         survey.like_agents.clone_from(&share.like_agents);
         survey.unrecognised = share.unrecognised.len() as u64;
         survey.skipped.extend(share.skipped.iter().cloned());
         survey.skipped.sort();
+        survey.caution = coverage::caution(&understood, &share.like_agents);
+        survey.lines_without_shape = shapes.values().map(|shapes| shapes.others).sum();
+        for own in understood {
+            if let Some(format) = formats.get_mut(&own.format) {
+                format.devices_not_understood = own.devices_not_understood;
+            }
+        }
         for (name, format) in &mut formats {
             format.format.clone_from(name);
             survey.lines += format.lines;
             survey.lines_unknown += format.unknown;
-            survey.lines_understood += format.lines - format.unknown;
+            survey.lines_understood += format.events + format.noise;
+            survey.lines_continued += format.continued;
         }
         survey.formats = formats.into_values().collect();
         survey.shapes = shapes.iter().flat_map(|(name, shapes)| shown(name, shapes)).collect();
@@ -227,74 +250,9 @@ fn shown(format: &str, shapes: &Shapes<Place>) -> Vec<Shape> {
         shape: shape::shown(&masked),
         lines: seen.lines,
         devices: seen.devices,
-        example: seen.first.text,
-        path: seen.first.path,
+        example: seen.first.text.into(),
+        path: seen.first.path.to_string(),
         line: seen.first.line,
     };
     shapes.joined().into_iter().map(shown).collect()
-}
-
-impl FormatSurvey {
-    /// Whether no line of it tells anything, though there are some.
-    pub fn is_blind(&self) -> bool {
-        self.unknown > 0 && self.events == 0
-    }
-
-    fn add(&mut self, other: &FormatSurvey) {
-        self.devices += other.devices;
-        self.files += other.files;
-        self.lines += other.lines;
-        self.events += other.events;
-        self.noise += other.noise;
-        self.continued += other.continued;
-        self.unknown += other.unknown;
-        self.without_stamp += other.without_stamp;
-        for (layout, lines) in &other.stamps {
-            *self.stamps.entry(layout.clone()).or_default() += lines;
-        }
-    }
-}
-
-/// Counts the lines of one log.
-struct Counter<'a> {
-    format: &'a Format,
-    path: &'a str,
-    own: FormatSurvey,
-    /// Lines by the index of their layout.
-    stamps: Vec<u64>,
-    shapes: &'a mut Shapes<Place>,
-    masked: &'a mut String,
-    looked_at: u64,
-}
-
-impl Sink for Counter<'_> {
-    fn line(&mut self, line: &Line<'_>, _block: &mut Block<'_>) {
-        self.own.lines += 1;
-        match line.outcome {
-            Outcome::Event => self.own.events += 1,
-            Outcome::Noise => self.own.noise += 1,
-            Outcome::Continued => self.own.continued += 1,
-            Outcome::Unknown => self.own.unknown += 1,
-        }
-        match line.layout.and_then(|layout| self.stamps.get_mut(layout)) {
-            Some(count) => *count += 1,
-            None if line.outcome != Outcome::Continued => self.own.without_stamp += 1,
-            None => {}
-        }
-        let number = self.own.unknown;
-        let stands_for = if number <= ALL_OF { 1 } else { ONE_IN };
-        if line.outcome == Outcome::Unknown && number.is_multiple_of(stands_for) {
-            self.looked_at += 1;
-            let page = self.format.code_page;
-            let message = text::decode(&line.raw[line.message_at..], page);
-            shape::mask(&message, self.masked);
-            self.shapes.add(self.masked, stands_for, || Place {
-                path: self.path.to_owned(),
-                line: line.number,
-                text: text::decode(line.raw, page).chars().take(EXAMPLE).collect(),
-            });
-        }
-    }
-
-    fn end_block(&mut self, _block: &mut Block<'_>) {}
 }

@@ -2,7 +2,8 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use provtrace_parsers::code::CodeTable;
+use provtrace_parsers::code::{CodeTable, ExitCode};
+use provtrace_parsers::format::Formats;
 
 use crate::chance::{BY_CHANCE, Counts, FEWEST_DEVICES, times};
 use crate::holder::Holders;
@@ -40,9 +41,7 @@ pub fn of_device(timeline: &Timeline, codes: &CodeTable) -> BTreeMap<u32, Ended>
         if lifetime.program != Program::Sdclient || lifetime.messenger {
             continue;
         }
-        let step = lifetime.step.and_then(|step| timeline.steps.get(step));
-        let by_step = step.and_then(|step| step.codes.first());
-        let Some((code, _)) = by_step.or(lifetime.codes.last()) else { continue };
+        let Some(code) = timeline.code_of(lifetime) else { continue };
         let start = lifetime.start.at;
         let mut alive = holders.alive(own, start, start);
         let beside = alive.any(|holder| timeline.lifetimes[holder].start.at < start);
@@ -53,6 +52,16 @@ pub fn of_device(timeline: &Timeline, codes: &CodeTable) -> BTreeMap<u32, Ended>
         row.beside += u64::from(beside);
         row.at_once += u64::from(at_once);
         row.at_once_beside += u64::from(beside && at_once);
+    }
+    ended
+}
+
+/// The same; what the user expects needs no explanation.
+pub fn of_device_but_expected(timeline: &Timeline, formats: &Formats) -> BTreeMap<u32, Ended> {
+    let mut ended = of_device(timeline, &formats.codes);
+    for (value, row) in &mut ended {
+        let code = ExitCode { raw: String::new(), value: *value };
+        row.known |= formats.expected.codes.contains(&formats.codes.meaning(&code).value);
     }
     ended
 }

@@ -2,11 +2,13 @@
 //! foreign log understood; and what the user expects is left out, and counted.
 
 mod program;
+mod simulation;
 
 use std::fs;
 
 use program::{count, list, names, root, run, text, write};
 use serde_json::Value;
+use simulation::Fleet;
 
 /// `tests/mistakes`: the first line of each overlay says which line is to be named, and what to do.
 #[test]
@@ -130,7 +132,7 @@ fn a_rule_of_the_same_name_replaces_a_built_in_one() {
     write(&overlay, own.as_bytes());
     let overlay = overlay.display().to_string();
     let shown = run(&["formats", "show", "vulscan", "--formats", &overlay]).stdout;
-    assert!(shown.contains("Fresh\\s+start") && !shown.contains("Command\\s+line"), "{shown}");
+    assert!(shown.contains("'^Fresh start'") && !shown.contains("Command line"), "{shown}");
     let listed = run(&["formats", "list", "--formats", &overlay]).stdout;
     assert!(listed.contains("1 from overlays"), "{listed}");
 }
@@ -179,4 +181,145 @@ fn a_failure_is_ignored_by_the_number_that_the_report_shows() {
         let left = list(&ignored, "other_failures").iter().map(|row| count(row, "code"));
         assert!(!{ left }.any(|left| left.to_string() == code), "{code} is still listed");
     }
+}
+
+/// Known words behind a stamp that was learned: the times, and so the proof, rest on a guess.
+#[test]
+fn the_mark_of_a_stamp_and_of_a_code_travels() {
+    let folder = tempfile::tempdir().expect("a folder");
+    program::copy(
+        &root().join("samples/scan-running"),
+        &folder.path().join("share"),
+        |_, bytes| {
+            let Ok(log) = String::from_utf8(bytes.clone()) else { return bytes };
+            let stamp = regex::Regex::new(r"(?m)^\w{3}, (\d+) (\w{3}) (\d{4}) ([\d:]{8}) ");
+            let stamp = stamp.expect("a pattern");
+            stamp.replace_all(&log, "$4 ~ $1/$2/$3 ~ ").into_owned().into_bytes()
+        },
+    );
+    let share = folder.path().join("share").display().to_string();
+    let overlay = |mark: &str| {
+        let stamps = "vulscan sdclient localsch"
+            .split(' ')
+            .map(|format| format!("[[format]]\nname = \"{format}\"\nstamps = [\"odd\"]\n"));
+        let text = format!(
+            "schema = 1\n[[stamp]]\nname = \"odd\"\nlayout = \"{{time}} ~ {{day}}/{{month}}/{{year}} ~ \"\n\
+             specimen = \"12:20:19 ~ 24/3/2025 ~ x\"\nreads = \"2025-03-24T12:20:19\"\nmark = \"{mark}\"\n\
+             [[code]]\nvalue = \"0x8DB5019C\"\nlow_word = true\nclass = \"already_running\"\n\
+             meaning = \"busy\"\nmark = \"{mark}\"\n{}",
+            stamps.collect::<String>()
+        );
+        let path = folder.path().join(format!("{mark}.toml"));
+        write(&path, text.as_bytes());
+        let path = path.display().to_string();
+        run(&["analyze", &share, "--formats", &path, "--format", "json"]).report()
+    };
+    for mark in ["seen", "learned"] {
+        let report = overlay(mark);
+        let incidents = list(&report, "incidents");
+        assert_eq!(incidents.len(), 2, "{mark}");
+        for incident in incidents {
+            assert_eq!(text(&incident["refused"]["exit_code"], "mark"), mark);
+            let lines = list(incident, "evidence").iter();
+            let scans = lines.filter(|line| text(line, "path").ends_with("vulscan.log"));
+            let marks: Vec<&str> = scans.filter_map(|line| line["mark"].as_str()).collect();
+            assert!(!marks.is_empty(), "{incident}");
+            assert_eq!(marks.iter().all(|own| *own == "learned"), mark == "learned", "{marks:?}");
+            assert_eq!(incident["learned_wording"], mark == "learned");
+        }
+    }
+}
+
+/// What the user expects needs no warning that it behaves like a refusal.
+#[test]
+fn an_expected_code_is_no_suspect() {
+    let fleet = Fleet::with("bare", 60, 67, &["--refusal-code", "8E5D0291"]);
+    let warned = |more: &[&str]| {
+        let share = fleet.share().display().to_string();
+        let outcome = run(&[&["analyze", share.as_str(), "--format", "json"], more].concat());
+        let report = outcome.report();
+        let warnings = list(&report, "warnings").iter().filter_map(Value::as_str);
+        warnings.filter(|warning| warning.contains("0x8E5D0291")).count()
+    };
+    assert_eq!((warned(&[]), warned(&["--ignore-code", "0x8E5D0291"])), (1, 0));
+}
+
+#[test]
+fn what_an_overlay_holds_cannot_speak_to_the_terminal() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = folder.path().join("own.toml");
+    write(&path, b"schema = 1\n\"a\\u001b[31m\" = 1\n");
+    let outcome = run(&["analyze", "samples/healthy", "--formats", &path.display().to_string()]);
+    assert_eq!(outcome.status, 2);
+    assert!(outcome.stderr.contains("u{1b}") && !outcome.stderr.contains('\u{1b}'), "{outcome:?}");
+}
+
+/// What `formats show` prints can be kept, changed and given back.
+#[test]
+fn what_is_shown_is_an_overlay() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let shown = |name: &str| {
+        let outcome = run(&["formats", "show", name]);
+        assert_eq!(outcome.status, 0, "{}", outcome.stderr);
+        outcome.stdout
+    };
+    let listed = run(&["formats", "list"]).stdout;
+    let formats: Vec<&str> = listed
+        .lines()
+        .filter(|line| !line.contains(':'))
+        .filter_map(|line| line.split_whitespace().next())
+        .collect();
+    assert_eq!(formats.len(), 10, "{listed}");
+    for name in formats.into_iter().chain(["codes", "stamps", "actions", "ignore"]) {
+        let (own, new) = (folder.path().join("own.toml"), folder.path().join("new.toml"));
+        let text = shown(name);
+        write(&own, text.as_bytes());
+        // Under names of its own, where such a format can be made.
+        let renamed = text.replacen(&format!("name = '{name}'"), "name = 'of my own'", 1);
+        let is_text = !text.contains("can only add names");
+        write(&new, if is_text { renamed } else { text }.as_bytes());
+        for path in [own, new] {
+            let path = path.display().to_string();
+            let outcome = run(&["formats", "validate", &path]);
+            assert_eq!(outcome.status, 0, "{name}: {}", outcome.stdout);
+            let again = run(&["formats", "show", name, "--formats", &path]);
+            assert_eq!(again.status, 0, "{name}: {}", again.stderr);
+        }
+    }
+    let provisioning = shown("provisioning");
+    assert!(provisioning.contains("\nunless = "), "{provisioning}");
+    assert!(!provisioning.contains("\\s+exit"), "a pattern is as it was written: {provisioning}");
+    assert!(shown("codes").contains("value = \"0x8DB5019C\"\nlow_word = true\n"));
+    assert!(shown("stamps").contains("layout = '{weekday}, {day} {month} {year} {time} '"));
+    assert!(shown("actions").contains("specimens = ["));
+    let wrong = run(&["formats", "show", "nothing"]);
+    assert_eq!(wrong.status, 2);
+    assert!(wrong.stderr.contains("vulscan, codes, stamps, actions, ignore"), "{}", wrong.stderr);
+}
+
+/// A folder is right if it is right in force: one file may use what another one declares.
+#[test]
+fn overlays_are_validated_as_they_are_in_force() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let place = |name: &str| folder.path().join(name);
+    let (head, tail) = OVERLAY.split_at(OVERLAY.find("[[format]]").expect("a format"));
+    // What uses the stamp comes first by name.
+    write(&place("b.toml"), head.as_bytes());
+    write(&place("a.toml"), format!("schema = 1\n{tail}").as_bytes());
+    let all = folder.path().display().to_string();
+    let validated = || run(&["formats", "validate", &all]);
+    let outcome = validated();
+    assert_eq!(outcome.status, 0, "{}", outcome.stdout);
+    assert_eq!(outcome.stdout.matches(": right\n").count(), 2, "{}", outcome.stdout);
+    write(&place("c.toml"), b"schema = 1\n[[code]]\nvalue = \"x\"\nclass = \"failure\"\nmeaning = \"\"\nmark = \"seen\"\n");
+    let outcome = validated();
+    assert_eq!(outcome.status, 2);
+    assert!(outcome.stdout.contains("c.toml:3: "), "{}", outcome.stdout);
+    assert_eq!(outcome.stdout.matches(": right\n").count(), 2, "{}", outcome.stdout);
+    // Once in a folder and once by itself is once.
+    std::fs::remove_file(place("c.toml")).expect("removed");
+    let own = place("a.toml").display().to_string();
+    let outcome = run(&["analyze", "samples/healthy", "--formats", &all, "--formats", &own]);
+    assert_eq!(outcome.status, 0, "{}", outcome.stderr);
+    assert_eq!(outcome.stdout.matches("a.toml").count(), 1, "{}", outcome.stdout);
 }

@@ -1,9 +1,7 @@
 //! All formats, put together from the program's own files and a user's overlays.
 
-use regex::Regex;
-
-use crate::code::CodeTable;
-use crate::format::{Arguments, BUILTIN, Expected, FormatError, Formats};
+use crate::code::{CodeTable, ExitCode};
+use crate::format::{Actions, Arguments, BUILTIN, Expected, FormatError, Formats};
 use crate::layout::{Layout, read_layouts};
 use crate::overlay::OverlayToml;
 use crate::schema::{self, FormatDraft};
@@ -28,8 +26,10 @@ pub(crate) struct Catalogue {
     pub(crate) codes: CodeTable,
     pub(crate) formats: Vec<FormatDraft>,
     arguments: Option<Arguments>,
-    pub(crate) agent_install: Option<Regex>,
+    pub(crate) agent_install: Option<Actions>,
     pub(crate) expected: Expected,
+    /// Codes that are expected; what they mean is known once all overlays are read.
+    pub(crate) expected_codes: Vec<ExitCode>,
 }
 
 impl Formats {
@@ -87,6 +87,7 @@ impl Catalogue {
             arguments: None,
             agent_install: None,
             expected: Expected::default(),
+            expected_codes: Vec::new(),
         })
     }
 
@@ -108,12 +109,16 @@ impl Catalogue {
             line: 0,
             what: format!("no format file has the section [{section}]; provisioning.toml should"),
         };
+        let mut expected = self.expected;
+        let values = self.expected_codes.iter().map(|code| self.codes.meaning(code).value);
+        expected.codes.extend(values);
         Ok(Formats {
             formats,
             codes: self.codes,
+            layouts: self.layouts,
             arguments: self.arguments.ok_or_else(|| missing("arguments"))?,
             agent_install: self.agent_install.ok_or_else(|| missing("actions"))?,
-            expected: self.expected,
+            expected,
         })
     }
 }

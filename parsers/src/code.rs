@@ -78,6 +78,7 @@ pub enum CodeClass {
     /// A known failure with another cause.
     Failure,
     /// The table doesn't have it, and bit 31 (or a bare number that isn't 0) says failure.
+    #[serde(skip)]
     Unknown,
 }
 
@@ -99,16 +100,50 @@ pub struct CodeMeaning {
 pub struct CodeTable {
     full: BTreeMap<u32, Row>,
     low: BTreeMap<u16, Row>,
-    components: BTreeMap<u16, String>,
+    components: BTreeMap<u16, Component>,
 }
 
+/// A code of the table.
 #[derive(Debug, Clone)]
-struct Row {
-    value: u32,
-    class: CodeClass,
-    meaning: String,
-    mark: Mark,
-    any_component: bool,
+pub struct Row {
+    /// Its 32 bits.
+    pub value: u32,
+    /// What it means for a run.
+    pub class: CodeClass,
+    /// In words.
+    pub meaning: String,
+    /// How well that is known.
+    pub mark: Mark,
+    /// Whether the low word alone is the same code.
+    pub low_word: bool,
+    /// Whether it is the same code in each component.
+    pub any_component: bool,
+    /// The file that it comes from.
+    pub origin: String,
+}
+
+/// What three digits in the middle of a code stand for.
+#[derive(Debug, Clone)]
+pub struct Component {
+    /// Its name.
+    pub name: String,
+    /// How well that is known.
+    pub mark: Mark,
+    /// The file that it comes from.
+    pub origin: String,
+}
+
+impl CodeClass {
+    /// The word of `class` in the TOML.
+    pub fn word(self) -> &'static str {
+        match self {
+            CodeClass::Success => "success",
+            CodeClass::AlreadyRunning => "already_running",
+            CodeClass::InstallerBusy => "installer_busy",
+            CodeClass::Failure => "failure",
+            CodeClass::Unknown => "unknown",
+        }
+    }
 }
 
 #[derive(Deserialize)]
@@ -140,8 +175,7 @@ pub(crate) struct CodeToml {
 pub(crate) struct ComponentToml {
     value: toml::Spanned<String>,
     name: String,
-    #[serde(rename = "mark")]
-    _mark: Mark,
+    mark: Mark,
 }
 
 impl CodeTable {
@@ -180,21 +214,44 @@ impl CodeTable {
                 class: code.class,
                 meaning: code.meaning,
                 mark: code.mark,
+                low_word: code.low_word,
                 any_component: code.any_component,
+                origin: path.to_owned(),
             };
             self.low.retain(|_, row| row.value != value);
             if code.low_word {
-                self.low.insert((value & 0xFFFF) as u16, row.clone());
+                let low = (value & 0xFFFF) as u16;
+                if let Some(other) = self.low.get(&low) {
+                    return Err(at.error(format!(
+                        "the low word {low} is that of {:#010X} ({}) already; leave low_word out \
+                         here, or write that code above this one without it",
+                        other.value, other.meaning
+                    )));
+                }
+                self.low.insert(low, row.clone());
             }
             self.full.insert(value, row);
         }
         for component in components {
             let at = locate(path, text, component.value.span());
-            let value = u16::from_str_radix(component.value.get_ref(), 16)
-                .map_err(|_| at.error("a component is three hex digits, such as DB5"))?;
-            self.components.insert(value, component.name);
+            let digits = component.value.get_ref();
+            let value = u16::from_str_radix(digits, 16).ok().filter(|_| digits.len() == 3);
+            let value =
+                value.ok_or_else(|| at.error("a component is three hex digits, such as DB5"))?;
+            let (name, mark, origin) = (component.name, component.mark, path.to_owned());
+            self.components.insert(value, Component { name, mark, origin });
         }
         Ok(())
+    }
+
+    /// All codes, in order of their bits.
+    pub fn rows(&self) -> impl Iterator<Item = &Row> {
+        self.full.values()
+    }
+
+    /// What stands for what in the middle of a code, in order.
+    pub fn components(&self) -> impl Iterator<Item = (u16, &Component)> {
+        self.components.iter().map(|(value, component)| (*value, component))
     }
 
     /// Looks a code up: the full value first, then the low word where the table allows it.

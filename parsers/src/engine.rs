@@ -13,6 +13,11 @@ use crate::rule::Meaning;
 use crate::stamp::{DateOrder, Stamp, StampReader};
 use crate::text::{self, CodePage};
 
+/// The most lines that continue one record. Behind a record that is known, a log may go on in words and
+/// stamps that are not: then no line of it begins a record, and without a limit all would be said to be
+/// part of the last one. Dumps and traces of the stack are shorter.
+const LONGEST_RECORD: u32 = 50;
+
 /// Reads one log, block by block.
 #[derive(Debug)]
 pub struct Reader<'f> {
@@ -24,6 +29,8 @@ pub struct Reader<'f> {
     skipping: bool,
     cut_lines: u64,
     above: Option<Above>,
+    /// Lines behind it that have no stamp.
+    behind: u32,
     /// The rule and record that announced that the next line, whole, is an action's name.
     named_next: Option<usize>,
     joiner: Joiner,
@@ -49,6 +56,7 @@ impl<'f> Reader<'f> {
             skipping: false,
             cut_lines: 0,
             above: None,
+            behind: 0,
             named_next: None,
             joiner: Joiner::default(),
         }
@@ -153,9 +161,15 @@ impl<'f> Reader<'f> {
             line.event = None;
         }
         match line.outcome {
-            Outcome::Event | Outcome::Noise => self.counts.understood += 1,
+            Outcome::Event | Outcome::Noise => {
+                self.counts.understood += 1;
+                self.counts.unknown_behind = 0;
+            }
             Outcome::Continued => self.counts.continued += 1,
-            Outcome::Unknown => self.counts.unknown += 1,
+            Outcome::Unknown => {
+                self.counts.unknown += 1;
+                self.counts.unknown_behind += 1;
+            }
         }
         sink(&line);
     }
@@ -165,6 +179,7 @@ impl<'f> Reader<'f> {
         let message_at = own.map_or(0, |envelope| envelope.message_at);
         if let Some(envelope) = own {
             self.counts.stamped += 1;
+            self.behind = 0;
             self.above =
                 Some(Above { stamp: envelope.stamp, pid: envelope.pid, tid: envelope.tid });
         }
@@ -188,9 +203,8 @@ impl<'f> Reader<'f> {
         };
         let outcome = match outcome {
             Outcome::Unknown if self.format.others == Others::Noise => Outcome::Noise,
-            Outcome::Unknown if own.is_none() && (self.above.is_some() || raw.is_empty()) => {
-                Outcome::Continued
-            }
+            Outcome::Unknown if raw.is_empty() && own.is_none() => Outcome::Continued,
+            Outcome::Unknown if own.is_none() && self.above.is_some() => self.continues(),
             Outcome::Unknown | Outcome::Event | Outcome::Noise | Outcome::Continued => outcome,
         };
         let above = self.above.filter(|_| own.is_some() || outcome == Outcome::Event);
@@ -207,6 +221,12 @@ impl<'f> Reader<'f> {
             event,
             rule,
         }
+    }
+
+    /// What a line is that has no stamp and no rule, below a record.
+    fn continues(&mut self) -> Outcome {
+        self.behind = self.behind.saturating_add(1);
+        if self.behind <= LONGEST_RECORD { Outcome::Continued } else { Outcome::Unknown }
     }
 
     fn try_rules(
@@ -301,6 +321,20 @@ mod tests {
         );
         assert!(lines[1].contains("scan_waits"), "{lines:?}");
         assert!(lines[6].contains("run_ends"), "{lines:?}");
+    }
+
+    /// A log whose agent was updated: one known record, then words and stamps that nobody knows.
+    #[test]
+    fn a_record_has_an_end() {
+        let formats = Formats::builtin().expect("embedded");
+        let known = "Mon, 24 Mar 2025 12:07:53 Command line: /scan=0\n";
+        let foreign = "12.09.44 Uhr: Suche\n".repeat(500);
+        let (counts, _) =
+            read(format(&formats, "vulscan"), format!("{known}{foreign}{known}").as_bytes(), 4096);
+        assert_eq!((counts.understood, counts.continued, counts.unknown), (2, 50, 450));
+        let (counts, _) =
+            read(format(&formats, "vulscan"), format!("{known}{foreign}").as_bytes(), 4096);
+        assert_eq!((counts.understood, counts.unknown_behind), (1, 450));
     }
 
     #[test]

@@ -11,7 +11,8 @@ use crate::code::CodeTable;
 use crate::event::Mark;
 use crate::event_log::EventLogRules;
 use crate::layout::Layout;
-use crate::rule::Rule;
+use crate::line::Line;
+use crate::rule::{Rule, compile, spaced};
 use crate::text::CodePage;
 
 /// What kind of source a log is: whose traces its lines are.
@@ -117,8 +118,25 @@ impl Place {
 impl FormatError {
     pub(crate) fn from_toml(path: &str, text: &str, error: &toml::de::Error) -> FormatError {
         let span = error.span().unwrap_or(0..0);
-        locate(path, text, span).error(error.message().to_owned())
+        let remedy = remedy(error.message());
+        locate(path, text, span).error(format!("{}{remedy}", error.message()))
     }
+}
+
+/// What to write instead, where the message of the TOML reader doesn't say it.
+fn remedy(message: &str) -> String {
+    if let Some(key) = message.strip_prefix("missing field ") {
+        return format!("; add {} = …, docs/OVERLAYS.md says what it is", key.replace('`', ""));
+    }
+    let wanted = message.strip_prefix("invalid type").and_then(|rest| rest.split_once("expected "));
+    let remedy = match wanted.map(|(_, wanted)| wanted) {
+        Some("a string") => "; write it in quotes",
+        Some("a sequence") => "; write a list in [ ]",
+        Some("a boolean") => "; write true or false, without quotes",
+        Some("u32") => "; write a number, without quotes",
+        Some(_) | None => "",
+    };
+    remedy.to_owned()
 }
 
 /// Where an XML status file holds what we read.
@@ -146,6 +164,10 @@ pub struct XmlToml {
 pub struct FilePattern {
     /// Whole file name, case ignored; may capture `task`.
     pub name: Regex,
+    /// The same as it is written.
+    pub written: String,
+    /// A name that it takes.
+    pub specimen: String,
     /// How well it is known.
     pub mark: Mark,
     /// The file that it comes from.
@@ -219,10 +241,36 @@ pub struct Formats {
     pub codes: CodeTable,
     /// Command lines.
     pub arguments: Arguments,
+    /// All layouts of stamps, in the order in which they were declared.
+    pub layouts: Vec<Layout>,
     /// Names of actions that install the agent.
-    pub agent_install: Regex,
+    pub agent_install: Actions,
     /// Failures that the user expects.
     pub expected: Expected,
+}
+
+/// Names of actions that install the agent.
+#[derive(Debug, Clone)]
+pub struct Actions {
+    /// What finds them.
+    pub pattern: Regex,
+    /// The same as it is written.
+    pub written: String,
+    /// Names that it takes.
+    pub specimens: Vec<String>,
+    /// How well they are known.
+    pub mark: Mark,
+}
+
+impl Actions {
+    /// These and others.
+    pub(crate) fn and(mut self, other: Actions) -> Result<Actions, String> {
+        self.written = format!("(?:{})|(?:{})", self.written, other.written);
+        self.pattern = compile(&spaced(&self.written))?;
+        self.specimens.extend(other.specimens);
+        self.mark = self.mark.max(other.mark);
+        Ok(self)
+    }
 }
 
 /// Failures that are expected: they are counted, and left out of lists and rankings.
@@ -264,6 +312,16 @@ impl Formats {
                 Some((at, captures.name("task").map(|task| task.as_str().to_owned())))
             })
         })
+    }
+}
+
+impl Format {
+    /// How well a line's wording is known: its rule, and the layout of its stamp. `None` for a line
+    /// that no rule knows; where its time rests on a layout that is a guess, it is not.
+    pub fn mark_of(&self, line: &Line<'_>) -> Option<Mark> {
+        let rule = line.rule.and_then(|rule| self.rules.get(rule)).map(|rule| rule.mark);
+        let stamp = line.layout.and_then(|at| self.stamps.get(at)).map(|layout| layout.mark);
+        rule.max(stamp.filter(|stamp| rule.is_some() || *stamp >= Mark::Assumed))
     }
 }
 

@@ -17,10 +17,27 @@ pub struct Layout {
     pub mark: Mark,
     /// How it was written.
     pub written: String,
+    /// The rest of what its declaration says.
+    pub declared: Declared,
     fields: Vec<Field>,
     words: Words,
     /// How many fields there are up to the last one that the stamp is made of.
     stamp_fields: usize,
+}
+
+/// What the declaration of a layout says besides.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Declared {
+    /// Twelve names of months, or none.
+    pub months: Vec<String>,
+    /// Two words for AM and PM, or none.
+    pub halves: Vec<String>,
+    /// A line that it reads.
+    pub specimen: String,
+    /// That line's time.
+    pub reads: String,
+    /// The file that it comes from.
+    pub origin: String,
 }
 
 /// `[[stamp]]`.
@@ -67,10 +84,21 @@ impl StampToml {
             months: self.words(path, text, self.months.as_ref(), 12, 1)?,
             halves: self.words(path, text, self.halves.as_ref(), 2, 0)?,
         };
+        let list = |words: &Option<toml::Spanned<Vec<String>>>| {
+            words.as_ref().map(|words| words.get_ref().clone()).unwrap_or_default()
+        };
+        let declared = Declared {
+            months: list(&self.months),
+            halves: list(&self.halves),
+            specimen: self.specimen.get_ref().clone(),
+            reads: self.reads.get_ref().clone(),
+            origin: path.to_owned(),
+        };
         let at = place(self.layout.span());
         let name = self.name.into_inner();
-        let layout = Layout::compile(name, self.layout.get_ref(), words, self.mark, None)
+        let mut layout = Layout::compile(name, self.layout.get_ref(), words, self.mark, None)
             .map_err(|why| at.error(why))?;
+        layout.declared = declared;
         let Ok(wanted) = self.reads.get_ref().parse::<chrono::NaiveDateTime>() else {
             let what = "`reads` is the specimen's time as 2025-03-24T12:20:19";
             return Err(place(self.reads.span()).error(what));
@@ -162,7 +190,8 @@ impl Layout {
         Field::pack(&mut fields);
         let last = fields.iter().rposition(|field| field.is_time());
         let stamp_fields = last.map_or(fields.len(), |last| last + 1);
-        Ok(Layout { name, mark, written: layout.to_owned(), fields, words, stamp_fields })
+        let (written, declared) = (layout.to_owned(), Declared::default());
+        Ok(Layout { name, mark, written, declared, fields, words, stamp_fields })
     }
 
     /// The same layout for lines of a code page: `None` if they look the same there.

@@ -29,10 +29,12 @@ pub struct LineCounts {
     pub unknown: u64,
     /// Of all lines, those with a stamp of their own.
     pub stamped: u64,
+    /// Of one log, unknown lines behind the last one that was understood.
+    pub unknown_behind: u64,
 }
 
 impl LineCounts {
-    /// Adds another log's counts.
+    /// Adds another log's counts; what stands behind its last known line is its own.
     pub fn add(&mut self, other: LineCounts) {
         self.lines += other.lines;
         self.understood += other.understood;

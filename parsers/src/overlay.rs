@@ -6,7 +6,6 @@ use crate::catalogue::Catalogue;
 use crate::code::{CodeToml, ComponentToml, ExitCode, Notation};
 use crate::format::{FormatError, Others, SourceKind, locate};
 use crate::layout::StampToml;
-use crate::rule::compile;
 use crate::schema::{
     ActionsToml, FileToml, FormatDraft, Message, MessageToml, read_files, stamp_names,
 };
@@ -18,7 +17,8 @@ pub const SCHEMA: u32 = 1;
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct OverlayToml {
-    schema: toml::Spanned<u32>,
+    #[serde(rename = "schema")]
+    _schema: u32,
     #[serde(default)]
     stamp: Vec<StampToml>,
     #[serde(default)]
@@ -29,6 +29,12 @@ pub(crate) struct OverlayToml {
     format: Vec<OverlayFormatToml>,
     actions: Option<ActionsToml>,
     ignore: Option<IgnoreToml>,
+}
+
+/// What an overlay of any version has.
+#[derive(Deserialize)]
+struct SchemaToml {
+    schema: toml::Spanned<u32>,
 }
 
 #[derive(Deserialize)]
@@ -56,13 +62,14 @@ struct IgnoreToml {
 impl OverlayToml {
     /// Reads one overlay.
     pub(crate) fn read(path: &str, text: &str) -> Result<OverlayToml, FormatError> {
-        let toml: OverlayToml =
-            toml::from_str(text).map_err(|error| FormatError::from_toml(path, text, &error))?;
-        if *toml.schema.get_ref() != SCHEMA {
+        // A later schema may have keys that this one lacks: its number tells more than they do.
+        if let Ok(SchemaToml { schema }) = toml::from_str(text)
+            && *schema.get_ref() != SCHEMA
+        {
             let what = format!("this program reads schema = {SCHEMA}; update it, or the file");
-            return Err(locate(path, text, toml.schema.span()).error(what));
+            return Err(locate(path, text, schema.span()).error(what));
         }
-        Ok(toml)
+        toml::from_str(text).map_err(|error| FormatError::from_toml(path, text, &error))
     }
 
     /// Puts it over what is there.
@@ -90,11 +97,8 @@ impl OverlayToml {
         }
         if let Some(actions) = self.actions {
             let own = actions.read(path, text)?;
-            let both = catalogue.agent_install.as_ref().map_or_else(
-                || own.as_str().to_owned(),
-                |other| format!("(?:{})|(?:{})", other.as_str(), own.as_str()),
-            );
-            let both = compile(&both).map_err(|why| locate(path, text, 0..0).error(why))?;
+            let both = catalogue.agent_install.take().map_or(Ok(own.clone()), |all| all.and(own));
+            let both = both.map_err(|why| locate(path, text, 0..0).error(why))?;
             catalogue.agent_install = Some(both);
         }
         if let Some(ignore) = self.ignore {
@@ -123,6 +127,14 @@ impl OverlayFormatToml {
                 );
                 return Err(at.error(what));
             };
+            if matches!(kind, SourceKind::EventLog | SourceKind::PolicyStatus) {
+                let what = format!(
+                    "a new format can't be of the kind {}, which is no text with lines; to add \
+                     names of files, name the format that the program has",
+                    kind.word()
+                );
+                return Err(at.error(what));
+            }
             if files.is_empty() {
                 let what = "a new format needs a [[format.file]]: the names of its files";
                 return Err(at.error(what));
@@ -185,9 +197,24 @@ impl IgnoreToml {
                 locate(path, text, code.span())
                     .error("this is no exit code; write it as a log or the console shows it")
             })?;
-            let value = catalogue.codes.meaning(&read).value;
-            catalogue.expected.codes.push(value);
+            catalogue.expected_codes.push(read);
         }
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::format::Formats;
+
+    #[test]
+    fn an_expected_code_may_be_declared_later() {
+        let ignore = ("a.toml", "schema = 1\n[ignore]\ncodes = [\"777\"]\n");
+        let code = "schema = 1\n[[code]]\nvalue = \"0x8DB50309\"\nlow_word = true\n\
+                    class = \"already_running\"\nmeaning = \"busy\"\nmark = \"seen\"\n";
+        for overlays in [[ignore, ("b.toml", code)], [("b.toml", code), ignore]] {
+            let formats = Formats::with_overlays(&overlays).expect("right");
+            assert_eq!(formats.expected.codes, [0x8DB5_0309]);
+        }
     }
 }

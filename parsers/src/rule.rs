@@ -147,9 +147,12 @@ pub struct Rule {
     pub specimen: String,
     /// The file that it comes from.
     pub origin: String,
-    /// Lower-case words, one of which stands in every message that it matches; empty if
-    /// there are none, and every line must be tried.
+    /// Lower-case words, one of which is in each of its messages; none if every line must be tried.
     pub words: Vec<String>,
+    /// The pattern as it is written.
+    pub written: String,
+    /// What it takes and does not mean.
+    pub unless_written: Option<String>,
     pattern: Regex,
     unless: Option<Regex>,
 }
@@ -178,14 +181,11 @@ impl Rule {
             specimen: message.specimen.clone(),
             origin: message.at.path().to_owned(),
             words: required_words(&hir).unwrap_or_default(),
+            written: message.pattern.clone(),
+            unless_written: message.unless.clone(),
             pattern: compiled,
             unless: unless.map(|pattern| compile(&self::spaced(pattern))).transpose()?,
         })
-    }
-
-    /// The pattern as it is compiled.
-    pub fn pattern(&self) -> &str {
-        self.pattern.as_str()
     }
 
     /// Whether `message` is one of this rule's.

@@ -4,13 +4,13 @@
 //! answer would depend on the order of rules.
 
 use aho_corasick::{AhoCorasick, AhoCorasickKind, MatchKind};
-use regex::Regex;
 use serde::Deserialize;
 
 use crate::event::Mark;
 use crate::event_log::{EventLogRules, EventLogToml};
 use crate::format::{
-    Arguments, FilePattern, Format, FormatError, Others, Place, SourceKind, XmlToml, locate,
+    Actions, Arguments, FilePattern, Format, FormatError, Others, Place, SourceKind, XmlToml,
+    locate,
 };
 use crate::layout::Layout;
 use crate::rule::{Meaning, Rule, compile, spaced};
@@ -23,7 +23,7 @@ pub(crate) struct Loaded {
     /// Its section `[arguments]`.
     pub(crate) arguments: Option<Arguments>,
     /// Its section `[actions]`: names of actions that install the agent.
-    pub(crate) agent_install: Option<Regex>,
+    pub(crate) agent_install: Option<Actions>,
 }
 
 /// A format that has been read but not put together: an overlay may still change it.
@@ -156,12 +156,13 @@ fn read_arguments(path: &str, text: &str, toml: ArgumentsToml) -> Result<Argumen
 
 impl ActionsToml {
     /// The pattern of names of actions that install the agent.
-    pub(crate) fn read(self, path: &str, text: &str) -> Result<Regex, FormatError> {
+    pub(crate) fn read(self, path: &str, text: &str) -> Result<Actions, FormatError> {
         let at = locate(path, text, self.agent_install.span());
-        let regex = compile(&spaced(self.agent_install.get_ref())).map_err(|why| at.error(why))?;
-        let _known = self.mark;
-        if !self.specimens.is_empty() && self.specimens.iter().all(|own| regex.is_match(own)) {
-            Ok(regex)
+        let pattern =
+            compile(&spaced(self.agent_install.get_ref())).map_err(|why| at.error(why))?;
+        if !self.specimens.is_empty() && self.specimens.iter().all(|own| pattern.is_match(own)) {
+            let (written, specimens) = (self.agent_install.into_inner(), self.specimens);
+            Ok(Actions { pattern, written, specimens, mark: self.mark })
         } else {
             Err(at.error("agent_install must match every specimen of [actions], at least one"))
         }
@@ -273,7 +274,13 @@ pub(crate) fn read_files(
                 "the file name pattern doesn't match its specimen; it has to fit the whole name";
             return Err(at.error(what));
         }
-        files.push(FilePattern { name, mark: file.mark, origin: path.to_owned() });
+        files.push(FilePattern {
+            name,
+            written: file.name.get_ref().clone(),
+            specimen: file.specimen.clone(),
+            mark: file.mark,
+            origin: path.to_owned(),
+        });
     }
     Ok(files)
 }

@@ -11,3 +11,4 @@ pub mod records;
 pub mod survey;
 pub mod table;
 pub mod verdict;
+pub mod wording;

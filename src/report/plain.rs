@@ -5,10 +5,6 @@ use std::borrow::Cow;
 /// Control characters, and those that break lines, turn the direction of text or can't be seen,
 /// become `\u{…}`; a tab a blank.
 pub fn harmless(text: &str) -> Cow<'_, str> {
-    let bad = |c: char| {
-        c.is_control()
-            || matches!(c, '\u{61C}' | '\u{200B}'..='\u{200F}' | '\u{2028}'..='\u{202E}' | '\u{2060}'..='\u{206F}' | '\u{FEFF}')
-    };
     if !text.contains(bad) {
         return Cow::Borrowed(text);
     }
@@ -21,6 +17,29 @@ pub fn harmless(text: &str) -> Cow<'_, str> {
         }
     }
     Cow::Owned(out)
+}
+
+/// Whether a terminal would obey it.
+fn bad(c: char) -> bool {
+    c.is_control()
+        || matches!(c, '\u{61C}' | '\u{200B}'..='\u{200F}' | '\u{2028}'..='\u{202E}' | '\u{2060}'..='\u{206F}' | '\u{FEFF}')
+}
+
+/// A string of TOML: as it stands in single quotes where it can, else with escapes.
+pub fn toml_text(text: &str) -> String {
+    if !text.contains(|c: char| c == '\'' || bad(c)) {
+        return format!("'{text}'");
+    }
+    let mut out = String::from("\"");
+    for c in text.chars() {
+        match c {
+            '"' | '\\' => out.extend(['\\', c]),
+            c if bad(c) => out.push_str(&format!("\\u{:04X}", u32::from(c))),
+            c => out.push(c),
+        }
+    }
+    out.push('"');
+    out
 }
 
 /// At most so many letters of a text, made harmless; what is left out shows as `…`.
@@ -43,6 +62,12 @@ pub fn count(number: u64, noun: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn toml_strings() {
+        assert_eq!(toml_text(r"a\d"), r"'a\d'");
+        assert_eq!(toml_text("it's \"a\\\" \u{202E}\t"), r#""it's \"a\\\" \u202E\u0009""#);
+    }
 
     #[test]
     fn escapes_are_shown_not_obeyed() {

@@ -11,19 +11,17 @@ use crate::report::table::{ROWS, Style, bold};
 /// What could not be read or understood.
 pub fn understanding(report: &Report, style: Style, out: &mut dyn Write) -> io::Result<()> {
     let coverage = &report.coverage;
-    let understood =
-        percent_of(coverage.lines_understood + coverage.lines_continued, coverage.lines);
+    let Coverage { lines, lines_understood, lines_continued, lines_unknown, .. } = coverage;
+    let understood = percent_of(*lines_understood, lines_understood + lines_unknown);
+    let some = |lines: u64, what: String| if lines > 0 { what } else { String::new() };
     writeln!(
         out,
-        "Read {} with {} of {}; {understood} understood{}.",
+        "Read {} with {} of {}; {understood} understood{}{}.",
         count(coverage.files, "log"),
-        count(coverage.lines, "line"),
+        count(*lines, "line"),
         count(coverage.devices, "device"),
-        if coverage.lines_unknown > 0 {
-            format!(", {} not", coverage.lines_unknown)
-        } else {
-            String::new()
-        },
+        some(*lines_unknown, format!(", {lines_unknown} not")),
+        some(*lines_continued, format!("; {lines_continued} continue the line above")),
     )?;
     if coverage.assumed_wording > 0 {
         writeln!(

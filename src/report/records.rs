@@ -37,7 +37,7 @@ impl Sink for Records<'_> {
             (None, Outcome::Continued) => "continued",
             (None, Outcome::Unknown) => "unknown",
         };
-        let mark = line.rule.map(|rule| self.format.rules[rule].mark);
+        let mark = self.format.mark_of(line);
         let mark = mark.or(line.event.as_ref().and_then(Event::mark)).map_or("-", Mark::word);
         let stamp = line.stamp.map_or_else(|| "-".to_owned(), clock::date_and_time);
         let detail = line.event.as_ref().map(detail).unwrap_or_default();

@@ -8,7 +8,8 @@ use textwrap::fill;
 use crate::report::plain::{count, harmless, short};
 use crate::report::reading::{list, percent_of};
 use crate::report::table::{Style, bold, number, table};
-use crate::survey::{FormatSurvey, Survey};
+use crate::survey::{LogSurvey, Survey};
+use crate::tally::{ALL_OF, FormatSurvey, ONE_IN};
 
 /// Shapes that are shown, unless more are asked for.
 pub const SHAPES: usize = 15;
@@ -18,19 +19,35 @@ pub const SHAPES: usize = 15;
 /// # Errors
 /// Of the writer.
 pub fn write(survey: &Survey, style: Style, top: usize, out: &mut dyn Write) -> io::Result<()> {
-    writeln!(out, "{}\n", bold(&fill(&answer(survey), usize::from(style.width)), style))?;
+    let width = usize::from(style.width);
+    if let Some(caution) = &survey.caution {
+        let caution = format!("Caution: {caution}.");
+        writeln!(out, "{}\n", bold(&fill(&harmless(&caution), width), style))?;
+    }
+    writeln!(out, "{}\n", bold(&fill(&answer(survey), width), style))?;
     writeln!(out, "{}", bold("By format", style))?;
     writeln!(out, "{}\n", formats(&survey.formats, style).trim_fmt())?;
     shapes(survey, style, top, out)?;
     if survey.lines_looked_at < survey.lines_unknown {
         let seen = format!(
-            "Shapes are counted on {} of {} lines: of a log with more than 2000 of them, on every \
-             16th behind those. One that stands on 48 lines there or more is missed once in twenty \
-             times.",
-            survey.lines_looked_at, survey.lines_unknown
+            "Shapes are counted on {} of {} lines: of a log with more than {ALL_OF} of them, on one \
+             in {ONE_IN} behind those, picked at random. One that stands on {} lines there is missed \
+             once in twenty times.",
+            survey.lines_looked_at,
+            survey.lines_unknown,
+            missed_once_in_twenty(),
         );
-        writeln!(out, "{}\n", fill(&seen, usize::from(style.width)))?;
+        writeln!(out, "{}\n", fill(&seen, width))?;
     }
+    if survey.lines_without_shape > 0 {
+        let told = format!(
+            "{} in no shape: of more different messages than are told apart.",
+            count(survey.lines_without_shape, "line")
+        );
+        writeln!(out, "{}\n", fill(&told, width))?;
+    }
+    let logs: Vec<String> = survey.logs.iter().map(one_log).collect();
+    list(out, style, "Logs with lines that are not understood, most first", &logs)?;
     if survey.files_not_understood > 0 {
         let title = format!("Logs of which no line is understood: {}", survey.files_not_understood);
         list(out, style, &title, &survey.not_understood)?;
@@ -43,28 +60,33 @@ pub fn write(survey: &Survey, style: Style, top: usize, out: &mut dyn Write) -> 
     Ok(())
 }
 
-/// How much is understood, and what to do.
+/// So many lines of a shape are all passed over once in twenty times, if one in [`ONE_IN`] is looked at.
+fn missed_once_in_twenty() -> u64 {
+    let passed = 1.0 - 1.0 / ONE_IN as f64;
+    (0.05_f64.ln() / passed.ln()).ceil() as u64
+}
+
+fn one_log(log: &LogSurvey) -> String {
+    let LogSurvey { path, lines, events, noise, continued, unknown, .. } = log;
+    format!(
+        "{path}: {unknown} of {}; {events} events, {noise} noise, {continued} continue",
+        count(*lines, "line")
+    )
+}
+
+/// How much is understood.
 fn answer(survey: &Survey) -> String {
-    let blind: Vec<&str> = survey
-        .formats
-        .iter()
-        .filter(|format| format.is_blind())
-        .map(|format| format.format.as_str())
-        .collect();
-    let understood = percent_of(survey.lines_understood, survey.lines);
-    let read = format!(
-        "{understood} of {} in {} of {} are understood",
-        count(survey.lines, "line"),
+    let own = survey.lines - survey.lines_continued;
+    let understood = percent_of(survey.lines_understood, own);
+    let continued = match survey.lines_continued {
+        0 => String::new(),
+        lines => format!("; {lines} more continue the line above"),
+    };
+    format!(
+        "{understood} of {} in {} of {} are understood{continued}.",
+        count(own, "line"),
         count(survey.files, "log"),
         count(survey.devices, "device"),
-    );
-    if blind.is_empty() {
-        return format!("{read}; each format has lines that are.");
-    }
-    format!(
-        "{read}; nothing is in {}. `provtrace formats learn PATH` proposes rules from the logs \
-         themselves; docs/OVERLAYS.md says how to write them.",
-        blind.join(", ")
     )
 }
 
