@@ -73,13 +73,23 @@ pub fn validate(paths: &[PathBuf], out: &mut dyn Write) -> io::Result<bool> {
     let mut all = Vec::new();
     let mut right = true;
     for path in paths {
-        match overlays::of_path(path) {
+        match overlays::each_of_path(path) {
             Ok(found) if found.is_empty() => {
                 right = false;
                 let path = path.display().to_string();
                 writeln!(out, "{}: no .toml file lies there", harmless(&path))?;
             }
-            Ok(found) => all.extend(found),
+            Ok(found) => {
+                for overlay in found {
+                    match overlay {
+                        Ok(overlay) => all.push(overlay),
+                        Err(error) => {
+                            right = false;
+                            writeln!(out, "{}", harmless(&error))?;
+                        }
+                    }
+                }
+            }
             Err(error) => {
                 right = false;
                 writeln!(out, "{}", harmless(&error))?;

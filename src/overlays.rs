@@ -95,16 +95,24 @@ pub fn user_folder() -> Option<PathBuf> {
 /// # Errors
 /// What can't be read.
 pub fn of_path(path: &Path) -> Result<Vec<Overlay>, String> {
+    each_of_path(path)?.into_iter().collect()
+}
+
+/// The same; what is wrong with one file says nothing of the others.
+///
+/// # Errors
+/// If it can't be looked into at all.
+pub fn each_of_path(path: &Path) -> Result<Vec<Result<Overlay, String>>, String> {
     let failed = |error: &std::io::Error| format!("{}: {}", slashed(path), plain(error));
     let about = std::fs::metadata(path).map_err(|error| failed(&error))?;
     if !about.is_dir() {
-        return Ok(vec![read(path)?]);
+        return Ok(vec![read(path)]);
     }
     let mut files = Vec::new();
     for entry in std::fs::read_dir(path).map_err(|error| failed(&error))? {
         let file = entry.map_err(|error| failed(&error))?.path();
         let toml = file.extension().is_some_and(|end| end.eq_ignore_ascii_case("toml"));
-        if toml && file.is_file() {
+        if toml {
             files.push(file);
         }
         if files.len() > MOST {
@@ -115,12 +123,18 @@ pub fn of_path(path: &Path) -> Result<Vec<Overlay>, String> {
         }
     }
     files.sort();
-    files.iter().map(|file| read(file)).collect()
+    Ok(files.iter().map(|file| read(file)).collect())
 }
 
 fn read(path: &Path) -> Result<Overlay, String> {
     let shown = slashed(path);
     let failed = |error: &std::io::Error| format!("{shown}: {}", plain(error));
+    // A link that leads nowhere, a folder or a pipe by that name: nothing is left out in silence.
+    if !std::fs::metadata(path).map_err(|error| failed(&error))?.is_file() {
+        return Err(format!(
+            "{shown}: no file; an overlay is a text file, take it away or rename it"
+        ));
+    }
     let file = File::open(path).map_err(|error| failed(&error))?;
     let mut bytes = Vec::new();
     file.take(LONGEST + 1).read_to_end(&mut bytes).map_err(|error| failed(&error))?;

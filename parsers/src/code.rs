@@ -209,6 +209,13 @@ impl CodeTable {
             if !seen.insert(value) {
                 return Err(at.error("this code stands twice; keep one"));
             }
+            let fine = self.full.get(&value).is_some_and(|row| row.class == CodeClass::Success);
+            if code.class == CodeClass::AlreadyRunning && (value == 0 || fine) {
+                return Err(at.error(
+                    "this code says that all went well: every good step would be a refused one; \
+                     write the code of the refusal",
+                ));
+            }
             let row = Row {
                 value,
                 class: code.class,

@@ -4,7 +4,7 @@ use serde::Deserialize;
 
 use crate::catalogue::Catalogue;
 use crate::code::{CodeToml, ComponentToml, ExitCode, Notation};
-use crate::format::{FormatError, Others, SourceKind, locate};
+use crate::format::{FilePattern, FormatError, Others, Place, SourceKind, locate};
 use crate::layout::StampToml;
 use crate::schema::{
     ActionsToml, FileToml, FormatDraft, Message, MessageToml, read_files, stamp_names,
@@ -112,6 +112,7 @@ impl OverlayFormatToml {
     fn apply(self, path: &str, text: &str, catalogue: &mut Catalogue) -> Result<(), FormatError> {
         let at = locate(path, text, self.name.span());
         let files = read_files(path, text, &self.file)?;
+        refuse_wide(&files, &catalogue.formats, self.name.get_ref(), &at)?;
         let stamps = stamp_names(path, text, self.stamps);
         let messages: Vec<Message> =
             self.message.into_iter().map(|message| message.place(path, text)).collect();
@@ -163,6 +164,31 @@ impl OverlayFormatToml {
         draft.at = at;
         replace(&mut draft.messages, messages)
     }
+}
+
+/// A name that fits the files of several other formats would take their logs away from them.
+fn refuse_wide(
+    files: &[FilePattern],
+    formats: &[FormatDraft],
+    name: &str,
+    at: &Place,
+) -> Result<(), FormatError> {
+    for file in files {
+        let others = formats.iter().filter(|format| format.name != name);
+        let taken = others.filter_map(|format| {
+            let specimen = |other: &&FilePattern| file.name.is_match(&other.specimen);
+            format.files.iter().find(specimen).map(|other| other.specimen.as_str())
+        });
+        let taken: Vec<&str> = taken.collect();
+        if taken.len() > 1 {
+            return Err(at.error(format!(
+                "the file name {} also fits {}, which are other formats' files; write a narrower one",
+                file.written,
+                taken.join(", ")
+            )));
+        }
+    }
+    Ok(())
 }
 
 /// Puts rules in the place of those of the same name in files before, or behind all.
