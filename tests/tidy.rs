@@ -87,7 +87,7 @@ const FLOW: [&str; 64] = [
 ];
 
 /// The home of every outside package: the only files that may know it.
-const HOMES: [(&str, &[&str]); 33] = [
+const HOMES: [(&str, &[&str]); 34] = [
     // The program.
     ("chrono", &["src/clock.rs", "src/zones.rs"]),
     ("chrono-tz", &["src/zones.rs"]),
@@ -99,6 +99,7 @@ const HOMES: [(&str, &[&str]); 33] = [
     ("flate2", &["src/place.rs"]),
     ("indicatif", &["src/progress.rs"]),
     ("memchr", &["src/block.rs"]),
+    ("minijinja", &["src/report/html.rs"]),
     ("polars", &["src/rank.rs", "src/summary.rs"]),
     ("rayon", &["src/discover.rs", "src/intake.rs", "src/learn.rs", "src/main.rs"]),
     ("regex", &["src/provision.rs"]),
@@ -114,13 +115,16 @@ const HOMES: [(&str, &[&str]); 33] = [
             "src/discover.rs",
             "src/ending.rs",
             "src/lifetime.rs",
+            "src/report/html/charts.rs",
+            "src/report/html/embedded.rs",
+            "src/report/html/page.rs",
             "src/report/json.rs",
             "src/run.rs",
             "src/survey.rs",
         ],
     ),
     ("serde_json", &["src/eventlog.rs", "src/report/json.rs"]),
-    ("sha2", &["src/device.rs", "src/signature.rs"]),
+    ("sha2", &["src/device.rs", "src/report/html.rs", "src/signature.rs"]),
     ("statrs", &["src/chance.rs"]),
     ("strsim", &["src/zones.rs"]),
     ("tempfile", &["src/output.rs"]),
