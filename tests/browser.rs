@@ -101,9 +101,9 @@ fn sample(folder: &Path) -> Value {
     let of_device = |name: &str| incidents.iter().filter(|own| text(own, "device") == name).count();
     let own = incidents.iter().find(|own| of_device(text(own, "device")) > 2);
     let device = text(own.expect("a device with three incidents"), "device");
-    // The table has the newest on top, and the first row is opened.
-    let newest = incidents.iter().rfind(|own| text(own, "device") == device);
-    let lines = list(newest.expect("it has one"), "evidence");
+    // The table is sorted by device, and its first row is opened: the oldest one.
+    let oldest = incidents.iter().find(|own| text(own, "device") == device);
+    let lines = list(oldest.expect("it has one"), "evidence");
     let line = lines.iter().find(|line| text(line, "says") == "refused").expect("a refusal");
     json!({
         "kind": "sample", "file": page, "verdict": verdict(&share), "incidents": incidents.len(),
@@ -150,7 +150,9 @@ fn big(folder: &Path) -> Value {
     assert_eq!(count(&report["coverage"], "devices"), 10_000);
     let bytes = fs::metadata(&page).expect("a page").len();
     let analyzed = begin.elapsed().as_secs_f64() - simulated;
-    println!("10,000 devices: {bytes} bytes, simulated in {simulated:.1} s, analyzed in {analyzed:.1} s");
+    println!(
+        "10,000 devices: {bytes} bytes, simulated in {simulated:.1} s, analyzed in {analyzed:.1} s"
+    );
     assert!(bytes < BYTES, "{bytes} bytes");
     let title = fs::read_to_string(&page).expect("a page");
     let title = title.split("<h1 id=\"verdict\">").nth(1).and_then(|rest| rest.split('<').next());

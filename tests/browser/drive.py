@@ -126,8 +126,8 @@ def opens_a_timeline(browser, report):
         check(f"drawn: {kind}", len(browser.find_elements(By.CSS_SELECTOR, f"#lanes .{kind}")) >= 1)
     proof = one(browser, "#proof").text
     check("the lines that prove it stand below", report["line"] in proof and report["place"] in proof, proof)
-    sentences = texts(browser, ".story li")
-    check("the story is told", any("was refused" in sentence for sentence in sentences), sentences)
+    sentences = texts(browser, ".story p")
+    check("the story is told", any("refused: step" in sentence for sentence in sentences), sentences)
 
 
 def goes_by_keys(browser):

@@ -58,18 +58,26 @@
   prefersDark.addEventListener("change", showTheme);
   showTheme();
 
-  // What is folded is printed, too.
+  // On paper, what is folded is shown, and the picture is drawn for the width of a page.
+  const PAPER = 760;
   let folded = [];
-  addEventListener("beforeprint", () => { folded = [...document.querySelectorAll("details:not([open])")]; for (const own of folded) own.open = true; });
-  addEventListener("afterprint", () => { for (const own of folded) own.open = false; });
+  addEventListener("beforeprint", () => {
+    folded = [...document.querySelectorAll("details:not([open])")];
+    for (const own of folded) own.open = true;
+    draw(PAPER);
+  });
+  addEventListener("afterprint", () => {
+    for (const own of folded) own.open = false;
+    draw();
+  });
 
   // ---- The table of incidents.
   const PAGE = 12;
   const time = (text) => text.replace("T", " ");
   const blockedBy = (own) => {
     if (!own.blocker) return "holder not in the logs";
-    const by = own.blocker.by === "unknown" ? "" : ", launched by " + own.blocker.by;
-    return own.mechanism + by + (own.blocker.hung ? ", hung for hours" : "");
+    const by = own.blocker.by === "unknown" ? "" : " (" + (own.blocker.by.includes("first run") ? "first run" : own.blocker.by) + ")";
+    return own.mechanism.replace(/^a (security )?/, "") + by + (own.blocker.hung ? ", hung for hours" : "");
   };
   const COLUMNS = [
     ["When", (own) => time(own.when), (own) => own.when, "time"],
@@ -77,8 +85,8 @@
     ["Step", (own) => own.step + (own.attempts > 1 ? " (" + own.attempts + " tries)" : ""), (own) => own.step, ""],
     ["Template", (own) => own.template, (own) => own.template, ""],
     ["Blocked by", blockedBy, blockedBy, ""],
-    ["Minutes", (own) => (own.minutes === null ? "–" : own.minutes.toFixed(1)), (own) => own.minutes ?? -1, "num"],
-    ["Proof", (own) => own.confidence, (own) => own.confidence, ""],
+    ["Min. after install", (own) => (own.minutes === null ? "–" : own.minutes.toFixed(1)), (own) => own.minutes ?? -1, "num"],
+    ["Proof", (own) => own.confidence, (own) => own.confidence, "time"],
   ];
   let sorted = 0, direction = -1, first = 0, rows = incidents;
   const compare = (a, b) => (typeof a === "number" ? a - b : a < b ? -1 : a > b ? 1 : 0);
@@ -97,11 +105,11 @@
       else head.removeAttribute("aria-sort");
     });
     byId("table").tBodies[0].replaceChildren(...rows.slice(first, first + PAGE).map((own) => {
-      const cells = COLUMNS.map(([title, text, , kind], at) => {
+      const cells = COLUMNS.map(([, text, , kind], at) => {
         const shown = at === 1 ? tag("button", { type: "button", "aria-label": "Timeline of " + text(own) }, text(own)) : text(own);
-        return tag("td", { class: kind || null, "data-name": title }, shown);
+        return tag("td", { class: kind || null, role: "cell" }, shown);
       });
-      const row = tag("tr", { "data-at": own.at, class: own.at === opened ? "open" : null }, ...cells);
+      const row = tag("tr", { role: "row", class: own.at === opened ? "open" : null }, ...cells);
       row.addEventListener("click", () => open(own, true));
       return row;
     }));
@@ -115,7 +123,7 @@
     byId("table").tHead.rows[0].append(...COLUMNS.map(([title, , , kind], at) => {
       const button = tag("button", { type: "button" }, title);
       button.addEventListener("click", () => { direction = sorted === at ? -direction : 1; sorted = at; arrange(); });
-      return tag("th", { scope: "col", class: kind || null }, button);
+      return tag("th", { scope: "col", role: "columnheader", class: kind || null }, button);
     }));
     byId("filter").addEventListener("input", arrange);
     byId("before").addEventListener("click", () => { first = Math.max(0, first - PAGE); showRows(); });
@@ -163,23 +171,24 @@
   };
   const process = (life) => life.program + (life.pid === null ? "" : " (pid " + life.pid + ")") + (life.task === null ? "" : " of task " + life.task);
 
-  // What happened, in sentences.
+  // What happened, in sentences: one for each program that held steps.
   const story = (own) => {
-    const told = own.steps.filter((step) => step.outcome === 1 && step.incident !== null);
-    const seen = new Set();
-    const sentences = told.filter((step) => !seen.has(step.incident) && seen.add(step.incident)).map((step) => {
-      const holder = own.lives.find((life) => life.held.includes(step.incident));
-      const start = "Step " + step.ordinal + ", “" + step.name + "”, started at " + clock(own, step.from) + " and was refused";
-      if (!holder) {
-        const incident = incidents[step.incident];
-        return start + (incident.blocker ? ": " + blockedBy(incident) + "." : "; these logs don't show who held it.");
-      }
+    const told = new Map();
+    for (const step of own.steps.filter((step) => step.outcome === 1 && step.incident !== null)) {
+      const holder = own.lives.find((life) => life.held.includes(step.incident)) ?? null;
+      const steps = told.get(holder) ?? told.set(holder, []).get(holder);
+      if (!steps.some((other) => other.incident === step.incident)) steps.push(step);
+    }
+    const one = (step) => "step " + step.ordinal + ", “" + step.name + "” (" + clock(own, step.from) + ")";
+    const sentence = (holder, steps) => {
+      const refused = steps.map(one).join("; ");
+      if (holder === null) return "Refused, and the holder is not seen in this run: " + refused + ".";
       const by = holder.by === "unknown" ? "" : " by " + holder.by;
-      const waited = holder.waited ? ", waited, and was at work from " + clock(own, holder.active) : "";
-      const end = " until " + clock(own, holder.to) + (holder.openEnd ? " at least" : "");
-      return start + ": " + process(holder) + ", launched at " + clock(own, holder.from) + by + waited + end + ".";
-    });
-    return tag("ol", { class: "story" }, ...sentences.map((sentence) => tag("li", {}, sentence)));
+      const waited = holder.waited ? ", waited, and was at work from " + clock(own, holder.active) : ", and worked";
+      return process(holder) + " was launched at " + clock(own, holder.from) + by + waited + " until " + clock(own, holder.to)
+        + (holder.openEnd ? " at least" : "") + ". Meanwhile refused: " + refused + ".";
+    };
+    return tag("div", { class: "story" }, ...[...told].map(([holder, steps]) => tag("p", {}, sentence(holder, steps))));
   };
 
   // Everything that can be picked, in the order of lanes and time.
@@ -205,11 +214,11 @@
     return lanes;
   };
   const TICKS = [10, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200, 14400, 28800, 86400, 604800];
-  const draw = () => {
+  const draw = (given) => {
     const own = run;
     const box = byId("lanes");
     if (!own || !box) return;
-    const width = Math.max(300, box.clientWidth), narrow = width < 640;
+    const width = given ?? Math.max(300, box.clientWidth), narrow = width < 640;
     const left = narrow ? 4 : 236, right = width - 8, height = narrow ? 36 : 24, top = 26;
     const lanes = lanesOf(own);
     // The window of the random delay is drawn as far as the run goes on.
@@ -232,7 +241,7 @@
     items = [];
     lanes.forEach((lane, at) => {
       const y = top + at * height, mid = narrow ? y + 25 : y + height / 2, thick = narrow ? 12 : 14;
-      picture.append(svg("text", { class: "lane" + (lane.hit ? " hit" : ""), x: 4, y: narrow ? y + 13 : mid + 4 }, svg("title", {}, lane.label), cut(lane.label, narrow ? 46 : 33)));
+      picture.append(svg("text", { class: "lane" + (lane.hit ? " hit" : ""), x: 4, y: narrow ? y + 13 : mid + 4 }, svg("title", {}, lane.label), cut(lane.label, narrow ? 46 : 31)));
       for (const mark of lane.marks) landmark(own, picture, mark, x, mid, thick, bottom, span);
       for (const step of lane.steps) bar(own, picture, step, x, mid, thick);
       for (const life of lane.lives) lifetime(own, picture, life, lane.kind, x, mid, thick);
