@@ -169,8 +169,8 @@ pub struct AnalyzeArgs {
     /// What is read.
     #[command(flatten)]
     pub input: InputArgs,
-    /// Write to this file, not to standard output, in the format of its name: .txt, .json; can be
-    /// repeated, for several reports of one analysis
+    /// Write to this file, not to standard output, in the format of its name: .txt, .json, .html;
+    /// can be repeated, for several reports of one analysis
     #[arg(short, long, value_name = "FILE")]
     pub output: Vec<PathBuf>,
     /// Only steps that began at or after this time: 2025-03-24, 2025-03-24T10:00 (each device's
@@ -245,6 +245,8 @@ pub enum Format {
     Table,
     /// For programs: see docs/REPORT.md
     Json,
+    /// A page for a browser, in one file
+    Html,
 }
 
 /// How a survey is written.

@@ -25,6 +25,9 @@ const STAGES: [(&str, &[&str]); 4] = [
     ("timeline.txt", &["timeline"]),
 ];
 
+/// The one case whose page is held: what the page shows stands in the other stages, too.
+const PAGE: (&str, &str) = ("scan-waited", "report.html");
+
 /// How many differing lines are shown of a file.
 const SHOWN: usize = 6;
 
@@ -48,6 +51,40 @@ fn timeline_txt() {
     compare("timeline.txt");
 }
 
+/// Without style, script, and the digest that both carry: those are files of their own.
+#[test]
+fn report_html() {
+    let case = cases().into_iter().find(|case| case.name == PAGE.0).expect("the case");
+    let outcome = run(&case.args(&["analyze", "--format", "html"]));
+    assert_ran(&outcome, &case, PAGE.1);
+    let mut page = outcome.stdout;
+    for (file, opens, closes) in
+        [("style.css", "<style nonce", "</style>"), ("script.js", "<script nonce", "</script>")]
+    {
+        let from = page.find(opens).and_then(|at| Some(at + page[at..].find(">\n")? + 2));
+        let from = from.expect(opens);
+        let to = from + page[from..].find(closes).expect(closes);
+        let source = fs::read_to_string(root().join("src/report/html").join(file)).expect(file);
+        assert_eq!(page[from..to].trim_end(), source.replace('\r', "").trim_end(), "{file}");
+        page.replace_range(from..to, &format!("[{file}]\n"));
+    }
+    let nonce = page.split("'nonce-").nth(1).and_then(|rest| rest.split('\'').next());
+    let nonce = nonce.expect("a digest").to_owned();
+    check(&case, PAGE.1, &page.replace(&nonce, "DIGEST"));
+}
+
+fn check(case: &Case, stage: &str, got: &str) {
+    let golden = root().join("tests/golden").join(&case.name).join(stage);
+    if std::env::var_os("PROVTRACE_BLESS").is_some_and(|value| value == "1") {
+        write(&golden, got.as_bytes());
+        return;
+    }
+    let expected = fs::read_to_string(&golden).expect("a golden file; PROVTRACE_BLESS=1 makes it");
+    if let Some(lines) = difference(&expected, got) {
+        panic!("tests/golden/{}/{stage} (- golden, + now)\n{lines}", case.name);
+    }
+}
+
 #[test]
 fn every_golden_file_has_a_case_and_a_stage() {
     let folder = root().join("tests/golden");
@@ -55,6 +92,7 @@ fn every_golden_file_has_a_case_and_a_stage() {
     let wanted: Vec<PathBuf> = cases()
         .iter()
         .flat_map(|case| STAGES.map(|(stage, _)| Path::new(&case.name).join(stage)))
+        .chain([Path::new(PAGE.0).join(PAGE.1)])
         .collect();
     let orphans: Vec<&PathBuf> = found.iter().filter(|file| !wanted.contains(file)).collect();
     assert!(orphans.is_empty(), "no sample makes these files, remove them: {orphans:?}");

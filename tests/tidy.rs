@@ -89,7 +89,7 @@ const FLOW: [&str; 66] = [
 ];
 
 /// The home of every outside package: the only files that may know it.
-const HOMES: [(&str, &[&str]); 33] = [
+const HOMES: [(&str, &[&str]); 34] = [
     // The program.
     ("chrono", &["src/clock.rs", "src/zones.rs"]),
     ("chrono-tz", &["src/zones.rs"]),
@@ -101,6 +101,7 @@ const HOMES: [(&str, &[&str]); 33] = [
     ("flate2", &["src/place.rs"]),
     ("indicatif", &["src/progress.rs"]),
     ("memchr", &["src/block.rs"]),
+    ("minijinja", &["src/report/html.rs"]),
     ("polars", &["src/rank.rs", "src/summary.rs"]),
     (
         "rayon",
@@ -125,6 +126,9 @@ const HOMES: [(&str, &[&str]); 33] = [
             "src/discover.rs",
             "src/ending.rs",
             "src/lifetime.rs",
+            "src/report/html/charts.rs",
+            "src/report/html/embedded.rs",
+            "src/report/html/page.rs",
             "src/report/json.rs",
             "src/run.rs",
             "src/survey.rs",
@@ -132,7 +136,7 @@ const HOMES: [(&str, &[&str]); 33] = [
         ],
     ),
     ("serde_json", &["src/eventlog.rs", "src/report/json.rs"]),
-    ("sha2", &["src/device.rs", "src/signature.rs"]),
+    ("sha2", &["src/device.rs", "src/report/html.rs", "src/signature.rs"]),
     ("statrs", &["src/chance.rs"]),
     ("strsim", &["src/zones.rs"]),
     ("tempfile", &["src/output.rs"]),

@@ -34,7 +34,7 @@ pub fn write(report: &Report, style: Style, out: &mut dyn Write) -> io::Result<(
     list(out, style, "Steps that waited over an hour for a scan", &waits)
 }
 
-fn workaround(report: &Report, out: &mut dyn Write) -> io::Result<()> {
+pub(super) fn workaround(report: &Report, out: &mut dyn Write) -> io::Result<()> {
     let known = report.devices.iter().filter(|device| device.workaround.is_some()).count();
     let armed = report.devices.iter().filter(|device| device.workaround == Some(true));
     let in_force = armed.clone().count();
@@ -62,7 +62,7 @@ fn workaround(report: &Report, out: &mut dyn Write) -> io::Result<()> {
 }
 
 /// `PAR-1, run 2: hangs in "Install X" since … (…)`.
-fn unfinished(run: &UnfinishedRun) -> String {
+pub(super) fn unfinished(run: &UnfinishedRun) -> String {
     let how = match run.state {
         RunState::Hung => "hung",
         RunState::Cut => "cut off",
@@ -86,7 +86,7 @@ fn unfinished(run: &UnfinishedRun) -> String {
 }
 
 /// `PAR-1, run 2: "Install X" from … beside a scan for 95 minutes`.
-fn long_wait(wait: &LongWait) -> String {
+pub(super) fn long_wait(wait: &LongWait) -> String {
     let hung = if wait.blocker.hung { ", which had run for hours" } else { "" };
     format!(
         "{}, run {}: \"{}\", started {}, {} beside the scan of {}{hung}",

@@ -13,6 +13,26 @@ pub fn write(report: &impl Serialize, out: &mut dyn Write) -> io::Result<()> {
     out.write_all(b"\n")
 }
 
+/// A value as JSON that may stand inside of a script element of a page: nothing in it ends the
+/// element or begins another one.
+///
+/// # Errors
+/// If the value is no JSON.
+pub fn for_script(value: &(impl Serialize + ?Sized)) -> io::Result<String> {
+    let json = serde_json::to_string(value)?;
+    let mut safe = String::with_capacity(json.len() + json.len() / 16);
+    for c in json.chars() {
+        match c {
+            // In JSON they stand in strings only, where an escape says the same.
+            '<' | '>' | '&' | '\u{2028}' | '\u{2029}' | '\u{7F}'..='\u{9F}' => {
+                safe.push_str(&format!("\\u{:04x}", u32::from(c)));
+            }
+            c => safe.push(c),
+        }
+    }
+    Ok(safe)
+}
+
 /// Writes the control characters U+0080 to U+009F as escapes: some terminals obey them, and
 /// JSON may hold them only in strings, where an escape says the same.
 struct Shield<'o> {
@@ -44,6 +64,14 @@ impl Write for Shield<'_> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn nothing_ends_a_script() {
+        let text = "</script><!-- & \u{2028} é";
+        let safe = for_script(text).expect("JSON");
+        assert_eq!(safe, "\"\\u003c/script\\u003e\\u003c!-- \\u0026 \\u2028 é\"");
+        assert_eq!(serde_json::from_str::<String>(&safe).expect("JSON"), text);
+    }
 
     #[test]
     fn second_control_characters_are_escaped() {

@@ -8,7 +8,7 @@ use crate::cli::Format;
 use crate::contract::Report;
 use crate::discover::slashed;
 use crate::report::table::Style;
-use crate::report::{json, table};
+use crate::report::{html, json, table};
 use crate::story::Kept;
 
 /// One way in which a report is written, and where to.
@@ -21,7 +21,8 @@ pub struct Target {
 }
 
 /// Endings of files' names, and what is written to such a file; the longer one goes first.
-const ENDINGS: [(&str, Format); 2] = [(".txt", Format::Table), (".json", Format::Json)];
+const ENDINGS: [(&str, Format); 3] =
+    [(".txt", Format::Table), (".json", Format::Json), (".html", Format::Html)];
 
 /// What is asked for: `format`, else what each file's name says, else a table.
 ///
@@ -58,6 +59,7 @@ impl Format {
     pub fn needs(self) -> Kept {
         match self {
             Format::Table | Format::Json => Kept::Nothing,
+            Format::Html => Kept::Affected,
         }
     }
 
@@ -68,7 +70,7 @@ impl Format {
     pub fn write(
         self,
         report: &Report,
-        _chronicles: &[Chronicle],
+        chronicles: &[Chronicle],
         style: Style,
         with_evidence: bool,
         out: &mut dyn Write,
@@ -76,6 +78,7 @@ impl Format {
         match self {
             Format::Table => table::write(report, style, with_evidence, out),
             Format::Json => json::write(report, out),
+            Format::Html => html::write(report, chronicles, out),
         }
     }
 }

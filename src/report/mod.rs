@@ -1,6 +1,7 @@
 //! Values → text. Every renderer writes to the writer that it is given.
 
 pub mod course;
+pub mod html;
 pub mod json;
 pub mod lanes;
 pub mod lesson;

@@ -110,7 +110,7 @@ pub(super) fn percent_of(part: u64, whole: u64) -> String {
 
 /// Paths by the name of their file, the most frequent first: a file that every device has is
 /// one line.
-fn by_name(paths: &[String]) -> Vec<String> {
+pub(super) fn by_name(paths: &[String]) -> Vec<String> {
     let mut names: BTreeMap<&str, (u64, &str)> = BTreeMap::new();
     for path in paths {
         let name = path.rsplit('/').next().unwrap_or(path);
