@@ -11,7 +11,7 @@ use serde::Serialize;
 
 use crate::changes::ChangeKnown;
 use crate::citation::{decode, quote};
-use crate::clock::{Clock, minutes};
+use crate::clock::{Clock, date_and_time, minutes};
 use crate::contract::{Code, Evidence};
 use crate::correlate::{Findings, Proof};
 use crate::ending::RunState;
@@ -36,6 +36,19 @@ pub struct Moment {
     pub shown: String,
 }
 
+impl Moment {
+    /// Date and time on the device's own clock, as its logs show them.
+    pub fn date_and_time(&self) -> String {
+        date_and_time(Stamp(self.local))
+    }
+
+    /// Time of day on the device's own clock.
+    pub fn time(&self) -> String {
+        let shown = self.date_and_time();
+        shown.split_once(' ').map_or(String::new(), |(_, time)| time.to_owned())
+    }
+}
+
 /// One device.
 #[derive(Debug, Clone, Serialize)]
 pub struct Chronicle {
@@ -51,6 +64,21 @@ pub struct Chronicle {
     pub lifetimes: Vec<LifetimeSpan>,
     /// In order of time.
     pub landmarks: Vec<Landmark>,
+    /// What was read of the device, by kind of log.
+    pub logs: Vec<LogsRead>,
+}
+
+/// A device's logs of one kind.
+#[derive(Debug, Clone, Serialize)]
+pub struct LogsRead {
+    /// `provisioning`, `sdclient`, `vulscan`, `localsch`, …
+    pub kind: &'static str,
+    /// How many.
+    pub files: u64,
+    /// Lines that were understood.
+    pub understood: u64,
+    /// The first and the last moment that they tell of.
+    pub span: Option<(Moment, Moment)>,
 }
 
 /// A provisioning run.
@@ -151,6 +179,10 @@ pub struct Landmark {
     pub what: Occasion,
     /// A number that belongs to it, see [`Occasion`].
     pub minutes: Option<i64>,
+    /// Of a change of the clock: the readings before and after it, as logged.
+    pub readings: Option<(String, String)>,
+    /// The line that shows it, where one line does.
+    pub evidence: Option<Evidence>,
 }
 
 /// What happens at a moment.
@@ -209,6 +241,7 @@ pub fn of_device(
             .collect(),
         steps,
         landmarks: landmarks.map(|(_, landmark)| landmark).collect(),
+        logs: drafter.logs(),
     })
 }
 
@@ -316,26 +349,66 @@ impl Drafter<'_> {
 
     fn landmarks(&self) -> Vec<(Stamp, Landmark)> {
         let story = self.story;
-        let mark = |at: Stamp, what, minutes| (at, Landmark { at: self.moment(at), what, minutes });
+        let mark = |at: Stamp, what, minutes| {
+            let at = (at, self.moment(at));
+            (at.0, Landmark { at: at.1, what, minutes, readings: None, evidence: None })
+        };
         let installs = story.timeline.installs.iter();
+        let delay = Some(i64::from(story.timeline.delay));
         let mut marks: Vec<(Stamp, Landmark)> = installs
-            .map(|at| mark(*at, Occasion::AgentInstalled, Some(i64::from(story.timeline.delay))))
+            .map(|at| {
+                let (_, landmark) = mark(*at, Occasion::AgentInstalled, delay);
+                (*at, Landmark { evidence: self.install(*at), ..landmark })
+            })
             .collect();
         for place in records(&story.logs, SourceKind::Provisioning, None) {
             let entry = story.logs.entry(place);
             if let (Event::SessionBegins { .. }, Some(at)) = (&entry.event, entry.stamp) {
-                marks.push(mark(at, Occasion::SessionBegins, None));
+                let (_, landmark) = mark(at, Occasion::SessionBegins, None);
+                marks.push((at, Landmark { evidence: Some(self.line(place)), ..landmark }));
             }
         }
         for change in &story.clock_changes {
-            marks.push(match change.known {
+            let moved = Some(change.moved.div_euclid(60_000));
+            let (at, landmark) = match change.known {
                 ChangeKnown::DaylightSaving => mark(change.at, Occasion::DaylightSavingEnds, None),
                 ChangeKnown::BackwardStep | ChangeKnown::WindowsPe | ChangeKnown::SharedSilence => {
-                    mark(change.at, Occasion::ClockSet, Some(change.moved.div_euclid(60_000)))
+                    mark(change.at, Occasion::ClockSet, moved)
                 }
-            });
+            };
+            let readings = Some((date_and_time(change.before), date_and_time(change.after)));
+            marks.push((at, Landmark { readings, ..landmark }));
         }
         marks.sort_by_key(|(at, landmark)| (*at, landmark.what));
         marks
+    }
+
+    /// The line that shows an agent install: the end of its action, or what it entered in the
+    /// scheduler.
+    fn install(&self, at: Stamp) -> Option<Evidence> {
+        let kinds = [SourceKind::Provisioning, SourceKind::Localsch];
+        let mut places = kinds.into_iter().flat_map(|kind| records(&self.story.logs, kind, None));
+        let place = places.find(|place| self.story.logs.entry(*place).stamp == Some(at))?;
+        Some(self.line(place))
+    }
+
+    /// What was read, by kind.
+    fn logs(&self) -> Vec<LogsRead> {
+        let mut kinds: Vec<SourceKind> =
+            self.story.logs.sources.iter().map(|log| log.kind).collect();
+        kinds.sort_unstable();
+        kinds.dedup();
+        let read = |kind: SourceKind| {
+            let logs = self.story.logs.sources.iter().filter(|log| log.kind == kind);
+            let stamps = logs.clone().flat_map(|log| &log.entries).filter_map(|entry| entry.stamp);
+            let span = stamps.clone().min().zip(stamps.max());
+            LogsRead {
+                kind: kind.word(),
+                files: logs.clone().count() as u64,
+                understood: logs.map(|log| log.counts.understood).sum(),
+                span: span.map(|(from, until)| (self.moment(from), self.moment(until))),
+            }
+        };
+        kinds.into_iter().map(read).collect()
     }
 }

@@ -3,6 +3,7 @@
 
 mod archive;
 mod axis;
+mod blame;
 mod block;
 mod bundle;
 mod candidates;
@@ -23,6 +24,7 @@ mod discover;
 mod ending;
 mod eventlog;
 mod expected;
+mod explanation;
 mod failure;
 mod formats;
 mod forms;
@@ -66,6 +68,7 @@ mod witness;
 mod zones;
 
 use std::io;
+use std::path::Path;
 use std::process;
 
 use clap::Parser;
@@ -74,8 +77,8 @@ use rayon::prelude::*;
 
 use crate::chronicle::Chronicle;
 use crate::cli::{
-    AnalyzeArgs, CheckArgs, Cli, Command, EventsArgs, FailOn, FormatsCommand, LearnArgs,
-    SurveyFormat, TimelineArgs,
+    AnalyzeArgs, CheckArgs, Cli, Command, EventsArgs, ExplainArgs, FailOn, FormatsCommand,
+    InputArgs, LearnArgs, SurveyFormat, TimelineArgs,
 };
 use crate::clock::Window;
 use crate::contract::Report;
@@ -85,6 +88,7 @@ use crate::intake::{
     NO_REPORT, find, finish, in_parallel, nothing_readable, output, request, status, style,
     tell_skipped,
 };
+use crate::output::Output;
 use crate::progress::Progress;
 use crate::report::medium::Target;
 use crate::report::records::Records;
@@ -102,6 +106,8 @@ fn main() -> process::ExitCode {
         Command::Analyze(args) => analyze(args),
         Command::Events(args) => events(args),
         Command::Timeline(args) => timeline(args),
+        Command::Blame(args) => blame(args),
+        Command::Explain(args) => explain(args),
         Command::Formats(args) => formats(&args.command),
     };
     match done {
@@ -196,18 +202,39 @@ fn events(args: &EventsArgs) -> Result<u8, Failure> {
 
 /// `timeline`: one picture a device.
 fn timeline(args: &TimelineArgs) -> Result<u8, Failure> {
-    let request = request(&args.input, args.tasks.as_deref(), Window::default())?;
-    let share = find(&args.input, &request)?;
-    let mut out = output(args.output.output.as_deref(), &share)?;
+    pictures(&args.input, args.tasks.as_deref(), args.output.output.as_deref(), &|own, out| {
+        report::lanes::write(own, style(args.output.output.is_some(), args.width), out)
+    })
+}
+
+/// `blame`: where the time of each run went.
+fn blame(args: &TimelineArgs) -> Result<u8, Failure> {
+    pictures(&args.input, args.tasks.as_deref(), args.output.output.as_deref(), &|own, out| {
+        report::blame::write(own, style(args.output.output.is_some(), args.width), out)
+    })
+}
+
+/// One device after the other, each drawn from its chronicle.
+fn pictures(
+    input: &InputArgs,
+    tasks: Option<&Path>,
+    file: Option<&Path>,
+    draw: &dyn Fn(&Chronicle, &mut Output) -> io::Result<()>,
+) -> Result<u8, Failure> {
+    let request = Request { kept: Kept::Everything, ..request(input, tasks, Window::default())? };
+    let share = find(input, &request)?;
+    let mut out = output(file, &share)?;
     let mut skipped = share.skipped.clone();
     let mut understood = Vec::new();
     for device in &share.devices {
-        let story = story::tell(device, &request, &|_| {});
-        report::lanes::write(&story, style(args.output.output.is_some(), args.width), &mut out)?;
-        understood.push(coverage::of_device(&story.logs.sources));
-        skipped.extend(story.logs.skipped);
+        let read = device::analyze(device, &request, &|_| {});
+        if let Some(chronicle) = &read.chronicle {
+            draw(chronicle, &mut out)?;
+        }
+        understood.push(read.formats);
+        skipped.extend(read.skipped);
     }
-    finish(&args.input, &share, out, &skipped, &understood)
+    finish(input, &share, out, &skipped, &understood)
 }
 
 /// `formats`: what is known, and whether overlays are right.

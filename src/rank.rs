@@ -19,6 +19,7 @@ pub fn templates(devices: &[DeviceReport]) -> PolarsResult<Vec<TemplateRow>> {
     let mut lost = Vec::new();
     let mut places = Vec::new();
     let mut workaround = Vec::new();
+    let mut unknown = Vec::new();
     for (place, device) in devices.iter().enumerate() {
         for run in &device.runs {
             let refused = run.steps.iter().filter(|step| step.refused).count() as u64;
@@ -27,7 +28,8 @@ pub fn templates(devices: &[DeviceReport]) -> PolarsResult<Vec<TemplateRow>> {
             incidents.push(refused);
             lost.push(run.minutes_lost.unwrap_or(0.0));
             places.push(place as u64);
-            workaround.push(u64::from(run.workaround));
+            workaround.push(u64::from(run.workaround == Some(true)));
+            unknown.push(u64::from(run.workaround.is_none()));
         }
     }
     let frame = DataFrame::new_infer_height(vec![
@@ -37,6 +39,7 @@ pub fn templates(devices: &[DeviceReport]) -> PolarsResult<Vec<TemplateRow>> {
         Series::new("lost".into(), lost).into(),
         Series::new("device".into(), places).into(),
         Series::new("workaround".into(), workaround).into(),
+        Series::new("unknown".into(), unknown).into(),
     ])?;
     let mut rows = Vec::new();
     for group in groups(&frame, &["template"])? {
@@ -60,6 +63,7 @@ pub fn templates(devices: &[DeviceReport]) -> PolarsResult<Vec<TemplateRow>> {
             rate_low,
             rate_high,
             workaround_runs: sum(&frame, "workaround", &group)?,
+            workaround_unknown_runs: sum(&frame, "unknown", &group)?,
             minutes_lost: to_tenth(minutes),
         });
     }
