@@ -129,7 +129,7 @@ pub struct FormatArgs {
 }
 
 /// What is read, for every command.
-#[derive(Debug, Args)]
+#[derive(Debug, Clone, Args)]
 pub struct InputArgs {
     /// Folders of devices' logs (a share, a night, one device), log files, .zip and .gz archives of
     /// them; - for a list of paths on standard input, one a line

@@ -19,7 +19,7 @@ const LONGEST_FILE: usize = 400;
 const FLAT_TABLES: [(&str, &str); 0] = [];
 
 /// The modules of the binary in the order in which data flows: each uses only those before it.
-const FLOW: [&str; 64] = [
+const FLOW: [&str; 70] = [
     "paths",
     "failure",
     "place",
@@ -73,6 +73,12 @@ const FLOW: [&str; 64] = [
     "signature",
     "rank",
     "summary",
+    "blame",
+    "scene",
+    "telling",
+    "hypotheses",
+    "gap",
+    "explanation",
     "survey",
     "sample",
     "forms",
@@ -113,9 +119,13 @@ const HOMES: [(&str, &[&str]); 33] = [
             "src/coverage.rs",
             "src/discover.rs",
             "src/ending.rs",
+            "src/explanation.rs",
+            "src/gap.rs",
+            "src/hypotheses.rs",
             "src/lifetime.rs",
             "src/report/json.rs",
             "src/run.rs",
+            "src/scene.rs",
             "src/survey.rs",
         ],
     ),
@@ -124,7 +134,17 @@ const HOMES: [(&str, &[&str]); 33] = [
     ("statrs", &["src/chance.rs"]),
     ("strsim", &["src/zones.rs"]),
     ("tempfile", &["src/output.rs"]),
-    ("textwrap", &["src/report/lesson.rs", "src/report/survey.rs", "src/report/table.rs"]),
+    (
+        "textwrap",
+        &[
+            "src/report/blame.rs",
+            "src/report/explained.rs",
+            "src/report/first.rs",
+            "src/report/lesson.rs",
+            "src/report/survey.rs",
+            "src/report/table.rs",
+        ],
+    ),
     ("walkdir", &["src/discover.rs"]),
     ("zip", &["src/archive.rs"]),
     // The parsers.

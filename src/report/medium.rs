@@ -68,13 +68,13 @@ impl Format {
     pub fn write(
         self,
         report: &Report,
-        _chronicles: &[Chronicle],
+        chronicles: &[Chronicle],
         style: Style,
         with_evidence: bool,
         out: &mut dyn Write,
     ) -> io::Result<()> {
         match self {
-            Format::Table => table::write(report, style, with_evidence, out),
+            Format::Table => table::write(report, chronicles, style, with_evidence, out),
             Format::Json => json::write(report, out),
         }
     }

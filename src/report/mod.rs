@@ -1,6 +1,9 @@
 //! Values → text. Every renderer writes to the writer that it is given.
 
+pub mod blame;
 pub mod course;
+pub mod explained;
+pub mod first;
 pub mod json;
 pub mod lanes;
 pub mod lesson;
