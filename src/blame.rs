@@ -1,6 +1,7 @@
 //! Where a run's time went: its steps and what lies between them, in order of time.
 
 use crate::chronicle::{Chronicle, LifetimeSpan, Moment, Occasion, RunSpan, StepOutcome, StepSpan};
+use crate::scene::is_open;
 
 /// A pause that is shown by itself, in milliseconds; shorter ones are summed.
 const LONG_PAUSE: i64 = 60_000;
@@ -83,7 +84,7 @@ pub fn ledger(chronicle: &Chronicle, run: &RunSpan) -> Option<Ledger> {
             name: format!("{} {}", step.ordinal, step.name),
             beside_scan: beside_scan(chronicle, from, ended.millis),
             again,
-            open: step.ended.is_none(),
+            open: is_open(step, own),
             ..piece(&step.started, (ended.millis - from).max(0))
         });
         if ended.millis > now.millis {

@@ -15,6 +15,7 @@ use crate::clock::{Clock, date_and_time, minutes};
 use crate::contract::{Code, Evidence};
 use crate::correlate::{Findings, Proof};
 use crate::ending::RunState;
+use crate::inventory::{self, LogsRead};
 use crate::lifetime::{EntryRef, Known, LaunchedBy, Lifetime, Program};
 use crate::run::{Run, Step};
 use crate::sequence::records;
@@ -66,19 +67,6 @@ pub struct Chronicle {
     pub landmarks: Vec<Landmark>,
     /// What was read of the device, by kind of log.
     pub logs: Vec<LogsRead>,
-}
-
-/// A device's logs of one kind.
-#[derive(Debug, Clone, Serialize)]
-pub struct LogsRead {
-    /// `provisioning`, `sdclient`, `vulscan`, `localsch`, …
-    pub kind: &'static str,
-    /// How many.
-    pub files: u64,
-    /// Lines that were understood.
-    pub understood: u64,
-    /// The first and the last moment that they tell of.
-    pub span: Option<(Moment, Moment)>,
 }
 
 /// A provisioning run.
@@ -241,7 +229,7 @@ pub fn of_device(
             .collect(),
         steps,
         landmarks: landmarks.map(|(_, landmark)| landmark).collect(),
-        logs: drafter.logs(),
+        logs: inventory::of_device(&story.logs),
     })
 }
 
@@ -390,25 +378,5 @@ impl Drafter<'_> {
         let mut places = kinds.into_iter().flat_map(|kind| records(&self.story.logs, kind, None));
         let place = places.find(|place| self.story.logs.entry(*place).stamp == Some(at))?;
         Some(self.line(place))
-    }
-
-    /// What was read, by kind.
-    fn logs(&self) -> Vec<LogsRead> {
-        let mut kinds: Vec<SourceKind> =
-            self.story.logs.sources.iter().map(|log| log.kind).collect();
-        kinds.sort_unstable();
-        kinds.dedup();
-        let read = |kind: SourceKind| {
-            let logs = self.story.logs.sources.iter().filter(|log| log.kind == kind);
-            let stamps = logs.clone().flat_map(|log| &log.entries).filter_map(|entry| entry.stamp);
-            let span = stamps.clone().min().zip(stamps.max());
-            LogsRead {
-                kind: kind.word(),
-                files: logs.clone().count() as u64,
-                understood: logs.map(|log| log.counts.understood).sum(),
-                span: span.map(|(from, until)| (self.moment(from), self.moment(until))),
-            }
-        };
-        kinds.into_iter().map(read).collect()
     }
 }

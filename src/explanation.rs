@@ -3,7 +3,7 @@
 
 use serde::Serialize;
 
-use crate::chronicle::Chronicle;
+use crate::chronicle::{Chronicle, Occasion};
 use crate::contract::{Incident, Report};
 use crate::correlate::{Confidence, Mechanism};
 use crate::gap::{Gap, missing};
@@ -11,6 +11,9 @@ use crate::hypotheses::{Hypothesis, weigh};
 use crate::lifetime::LaunchedBy;
 use crate::scene::{Scene, Sentence, step_name};
 use crate::telling::sentences;
+
+/// How far before a step a change of the clock still matters to its story, in milliseconds.
+const DAY: i64 = 86_400_000;
 
 /// Why a step was refused.
 #[derive(Debug, Clone, Serialize)]
@@ -88,9 +91,9 @@ pub fn explain(
 fn answer(scene: &Scene) -> String {
     let who = match scene.incident.mechanism {
         Mechanism::ScanWaited => {
-            "a security scan, which had waited for an earlier step, had just begun to work"
+            "a security scan, which had waited for an earlier step, was at work"
         }
-        Mechanism::ScanRunning => "a security scan was running",
+        Mechanism::ScanRunning => "a security scan was at work",
         Mechanism::PolicyTask => "a policy task's sdclient.exe was running",
         Mechanism::SdclientRunning => "another sdclient.exe was running",
         Mechanism::Unattributed => "something was running that the logs don't show",
@@ -104,6 +107,9 @@ fn answer(scene: &Scene) -> String {
     };
     let hung = scene.incident.blocker.as_ref().is_some_and(|own| own.hung);
     let hung = if hung { ", for hours" } else { "" };
+    let orphan =
+        scene.blocker.and_then(|own| own.step).and_then(|at| scene.chronicle.steps.get(at));
+    let by = orphan.map_or(by.to_owned(), |step| format!(": that of {}", step_name(step)));
     let name = step_name(scene.step);
     let name = name.strip_prefix("step").unwrap_or(&name);
     format!(
@@ -123,14 +129,18 @@ fn cautions(scene: &Scene) -> Vec<String> {
     };
     if incident.assumed_wording {
         let what = lines(marked("assumed"));
-        cautions.push(format!(
-            "Assumed wording: {what}, marked assumed, was never confirmed on a real device."
-        ));
+        cautions.push(format!("Assumed wording, never confirmed on a real device: {what}."));
     }
     if incident.learned_wording {
         let what = lines(marked("learned"));
+        cautions.push(format!("Wording that was learned from logs: {what}."));
+    }
+    let set = scene.chronicle.landmarks.iter().filter(|own| own.what == Occasion::ClockSet);
+    if let Some(set) = { set }.find(|own| own.at.millis >= scene.step.started.millis - DAY) {
+        let at = scene.time(&set.at);
         cautions.push(format!(
-            "Learned wording: {what} is understood by rules that were learned from logs."
+            "The clock was set at {at}: the story's times are those of the clock after it, the lines \
+             before it show the clock of then."
         ));
     }
     if scene.chronicle.zone.is_none() {
@@ -155,7 +165,7 @@ fn remedy(scene: &Scene) -> Vec<String> {
     let by = scene.blocker.map_or(LaunchedBy::Unknown, |own| own.launched_by);
     match scene.incident.mechanism {
         Mechanism::Unattributed => told.push(
-            "Collect the missing logs below from this device, or from the next one that fails, and analyze again."
+            "Collect the logs that would tell more from this device, or from the next one that fails, and analyze again."
                 .to_owned(),
         ),
         Mechanism::SdclientRunning => told.push(match scene.blocker.and_then(|own| own.step) {
@@ -172,10 +182,9 @@ fn remedy(scene: &Scene) -> Vec<String> {
         }
     }
     if hung {
-        told.push(
-            "Find out why that scan hangs: it holds every deployment on the device until it ends."
-                .to_owned(),
-        );
+        let why =
+            "Find out why that scan hangs: it holds every deployment on the device until it ends.";
+        told.insert(0, why.to_owned());
     }
     told
 }

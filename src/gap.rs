@@ -2,8 +2,8 @@
 
 use serde::Serialize;
 
-use crate::chronicle::LogsRead;
 use crate::correlate::Mechanism;
+use crate::inventory::LogsRead;
 use crate::lifetime::{Known, LaunchedBy};
 use crate::scene::Scene;
 
@@ -81,7 +81,7 @@ fn covers(scene: &Scene, kind: &str) -> bool {
     let at = scene.step.started.millis;
     let around = |logs: &LogsRead| {
         let span = logs.span.as_ref();
-        span.is_some_and(|(from, until)| from.millis <= at && at <= until.millis)
+        span.is_some_and(|(from, until)| *from <= at && at <= *until)
     };
     scene.logs(kind).is_some_and(around)
 }

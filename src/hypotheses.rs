@@ -112,9 +112,10 @@ fn first_run(scene: &Scene) -> Weighed {
         LaunchedBy::LocalSchedulerFirstRun => {
             (Standing::Cause, format!("the scheduler's log shows the launch; {place}"))
         }
-        LaunchedBy::LocalScheduler => {
-            no(format!("the scheduler launched it; {place}, or it had run before"))
+        LaunchedBy::LocalScheduler if minutes.is_some_and(|minutes| minutes <= scene.delay()) => {
+            no("the scheduler had launched that task before, since the install")
         }
+        LaunchedBy::LocalScheduler => no(place),
         LaunchedBy::PolicySync | LaunchedBy::CorePush | LaunchedBy::WindowsTask => {
             no(format!("it was launched by {}", blocker.launched_by.word()))
         }
@@ -125,9 +126,7 @@ fn first_run(scene: &Scene) -> Weighed {
 
 fn periodic(scene: &Scene) -> Weighed {
     let Some(blocker) = scene.blocker else {
-        return possible(
-            "no scan is seen at that moment, and no log covers it that would show one",
-        );
+        return possible("no scan is seen at that moment");
     };
     if is_scan(scene) == Some(false) {
         return no(HELD_BY_SDCLIENT);
@@ -148,7 +147,11 @@ fn periodic(scene: &Scene) -> Weighed {
 /// What only an sdclient of another origin can be.
 fn by_launcher(scene: &Scene, launcher: LaunchedBy) -> Weighed {
     let sync = policy_sync(scene);
-    let Some(blocker) = scene.blocker else { return possible(sync) };
+    let of_sync = launcher == LaunchedBy::PolicySync;
+    let also = |fact: &str| if of_sync { format!("{fact}; {sync}") } else { fact.to_owned() };
+    let Some(blocker) = scene.blocker else {
+        return possible(also("no other sdclient.exe is seen at that moment"));
+    };
     if is_scan(scene) == Some(true) {
         return no("a scan held the step, not an sdclient.exe");
     }
@@ -156,12 +159,10 @@ fn by_launcher(scene: &Scene, launcher: LaunchedBy) -> Weighed {
         return no("the sdclient.exe that held it was started by a step of this run");
     }
     if blocker.launched_by == launcher {
-        return (Standing::Cause, format!("it was launched by {}; {sync}", launcher.word()));
+        return (Standing::Cause, also(&format!("it was launched by {}", launcher.word())));
     }
     match blocker.launched_by {
-        LaunchedBy::Unknown => {
-            possible(format!("no log shows what launched that sdclient.exe; {sync}"))
-        }
+        LaunchedBy::Unknown => possible(also("no log shows what launched that sdclient.exe")),
         LaunchedBy::LocalSchedulerFirstRun
         | LaunchedBy::LocalScheduler
         | LaunchedBy::PolicySync

@@ -4,26 +4,29 @@ use std::collections::BTreeMap;
 use std::io;
 use std::path::Path;
 
+use rayon::prelude::*;
+
+use crate::chronicle::Chronicle;
 use crate::cli::InputArgs;
 use crate::clock::Window;
-use crate::contract::{Incident, Report};
+use crate::contract::Report;
 use crate::coverage::{self, FormatCoverage};
+use crate::device;
 use crate::discover::{Share, Skipped, discover};
 use crate::failure::Failure;
 use crate::output::{self, Output};
 use crate::overlays;
 use crate::paths;
 use crate::pattern;
-use crate::progress;
+use crate::progress::{self, Progress};
 use crate::report;
 use crate::report::table::Style;
 use crate::story::{Kept, Request};
+use crate::summary;
 use crate::tasks::Tasks;
 
 /// Exit status: no report could be made.
 pub const NO_REPORT: u8 = 2;
-/// Incidents that an error lists.
-const LISTED: usize = 10;
 
 /// Puts the output in its place, and says what could not be read or understood.
 ///
@@ -110,77 +113,30 @@ pub fn find(input: &InputArgs, request: &Request) -> Result<Share, Failure> {
     Ok(share)
 }
 
-/// The incident that `explain` is asked for, and what is left to read: the first PATH is an id, or
-/// the beginning of one, if it looks like one and nothing of that name is there.
+/// All devices, side by side, and what follows from them together.
 ///
 /// # Errors
-/// If an id is asked for and no PATH is left.
-pub fn incident_asked(input: &InputArgs) -> Result<(Option<String>, InputArgs), Failure> {
-    let mut input = input.clone();
-    let first = input.paths.first().map(|path| path.to_string_lossy().to_ascii_lowercase());
-    let digits = |text: &String| {
-        (1..=16).contains(&text.len()) && text.chars().all(|letter| letter.is_ascii_hexdigit())
-    };
-    let id = first.filter(digits).filter(|_| !input.paths[0].exists());
-    if let Some(id) = &id {
-        input.paths.remove(0);
-        if input.paths.is_empty() {
-            return Err(Failure::Asked(format!("explain {id}: give the PATH of its logs, too")));
-        }
+/// If nothing was read.
+pub fn read(
+    share: &Share,
+    request: &Request,
+    threads: Option<u16>,
+    no_progress: bool,
+) -> Result<(Report, Vec<Chronicle>), Failure> {
+    let progress = Progress::new(share, no_progress);
+    let devices = in_parallel(threads, || {
+        let analyze = |device| device::analyze(device, request, &|bytes| progress.read(bytes));
+        share.devices.par_iter().map(analyze).collect()
+    })?;
+    progress.finish();
+    let (report, chronicles) = summary::summarize(devices, share, request)
+        .map_err(|error| Failure::Asked(format!("the ranking failed: {error}")))?;
+    let skipped = &report.coverage.skipped;
+    tell_skipped(skipped);
+    if report.coverage.files == 0 {
+        return Err(nothing_readable(share, skipped.len()));
     }
-    Ok((id, input))
-}
-
-/// The incidents of a report whose id begins like this; all of the devices that were asked for,
-/// without one.
-///
-/// # Errors
-/// If none fits, several do, or too much is asked for.
-pub fn incidents_asked<'r>(
-    report: &'r Report,
-    id: Option<&str>,
-    input: &InputArgs,
-) -> Result<Vec<&'r Incident>, Failure> {
-    let all: Vec<&Incident> = report.incidents.iter().collect();
-    let devices = report::plain::count(report.coverage.devices, "device");
-    if all.is_empty() {
-        return Err(Failure::Asked(format!(
-            "no incident in the logs of {devices}: no step was refused since another task ran"
-        )));
-    }
-    let some = |incidents: &[&Incident]| {
-        let shown = incidents.iter().take(LISTED).map(|own| {
-            let (device, step) = (&own.device, &own.step);
-            format!(
-                "\n  {} {} {}",
-                own.id,
-                report::plain::short(device, 40),
-                report::plain::short(step, 40)
-            )
-        });
-        let more = if incidents.len() > LISTED { "\n  …" } else { "" };
-        format!("{}{more}", shown.collect::<String>())
-    };
-    let Some(id) = id else {
-        if input.device.is_empty() && report.coverage.devices > 1 {
-            return Err(Failure::Asked(format!(
-                "say which incident, or --device NAME; there are{}",
-                some(&all)
-            )));
-        }
-        return Ok(all);
-    };
-    let fits: Vec<&Incident> = all.iter().copied().filter(|own| own.id.starts_with(id)).collect();
-    match fits.len() {
-        1 => Ok(fits),
-        0 => Err(Failure::Asked(format!(
-            "no incident's id begins with {id}; there are{}",
-            some(&all)
-        ))),
-        many => {
-            Err(Failure::Asked(format!("{many} incidents' ids begin with {id}:{}", some(&fits))))
-        }
-    }
+    Ok((report, chronicles))
 }
 
 /// Says that no log was read, and what was there instead.

@@ -33,7 +33,9 @@ mod holder;
 mod home;
 mod hypotheses;
 mod ingest;
+mod inquiry;
 mod intake;
+mod inventory;
 mod layout;
 mod leap;
 mod learn;
@@ -81,17 +83,16 @@ use rayon::prelude::*;
 
 use crate::chronicle::Chronicle;
 use crate::cli::{
-    AnalyzeArgs, CheckArgs, Cli, Command, EventsArgs, ExplainArgs, FailOn, Format, FormatsCommand,
-    InputArgs, LearnArgs, SurveyFormat, TimelineArgs,
+    AnalyzeArgs, CheckArgs, Cli, Command, EventsArgs, FailOn, Format, FormatsCommand, InputArgs,
+    LearnArgs, SurveyFormat, TimelineArgs,
 };
 use crate::clock::Window;
 use crate::contract::Report;
 use crate::discover::{Share, Skipped};
-use crate::explanation::Explanation;
 use crate::failure::Failure;
 use crate::intake::{
-    NO_REPORT, find, finish, in_parallel, incident_asked, incidents_asked, nothing_readable,
-    output, request, status, style, tell_skipped,
+    NO_REPORT, find, finish, in_parallel, nothing_readable, output, read, request, status, style,
+    tell_skipped,
 };
 use crate::output::Output;
 use crate::progress::Progress;
@@ -112,7 +113,7 @@ fn main() -> process::ExitCode {
         Command::Events(args) => events(args),
         Command::Timeline(args) => timeline(args),
         Command::Blame(args) => blame(args),
-        Command::Explain(args) => explain(args),
+        Command::Explain(args) => inquiry::explain(args),
         Command::Formats(args) => formats(&args.command),
     };
     match done {
@@ -148,29 +149,6 @@ fn analyze(args: &AnalyzeArgs) -> Result<u8, Failure> {
     write(args, &report, &chronicles, &targets, &share)?;
     let found = args.fail_on == Some(FailOn::Any) && !report.incidents.is_empty();
     Ok(status(&args.input, &report.coverage.skipped, if found { FOUND } else { 0 }))
-}
-
-/// All devices, side by side, and what follows from them together.
-fn read(
-    share: &Share,
-    request: &Request,
-    threads: Option<u16>,
-    no_progress: bool,
-) -> Result<(Report, Vec<Chronicle>), Failure> {
-    let progress = Progress::new(share, no_progress);
-    let devices = in_parallel(threads, || {
-        let analyze = |device| device::analyze(device, request, &|bytes| progress.read(bytes));
-        share.devices.par_iter().map(analyze).collect()
-    })?;
-    progress.finish();
-    let (report, chronicles) = summary::summarize(devices, share, request)
-        .map_err(|error| Failure::Asked(format!("the ranking failed: {error}")))?;
-    let skipped = &report.coverage.skipped;
-    tell_skipped(skipped);
-    if report.coverage.files == 0 {
-        return Err(nothing_readable(share, skipped.len()));
-    }
-    Ok((report, chronicles))
 }
 
 /// The report, in every way that it is asked for.
@@ -232,31 +210,6 @@ fn blame(args: &TimelineArgs) -> Result<u8, Failure> {
     pictures(&args.input, args.tasks.as_deref(), args.output.output.as_deref(), &|own, out| {
         report::blame::write(own, style(args.output.output.is_some(), args.width), out)
     })
-}
-
-/// `explain`: the stories of the incidents that are asked for.
-fn explain(args: &ExplainArgs) -> Result<u8, Failure> {
-    let (id, input) = incident_asked(&args.input)?;
-    let (threads, quiet) = (args.threads, args.no_progress);
-    let mut request = request(&input, args.tasks.as_deref(), Window::default())?;
-    request.kept = Kept::Affected;
-    let share = find(&input, &request)?;
-    let (report, chronicles) = read(&share, &request, threads, quiet)?;
-    let wanted = incidents_asked(&report, id.as_deref(), &input)?;
-    let told = wanted.iter().filter_map(|own| explanation::explain(own, &chronicles, &report));
-    let told: Vec<Explanation> = told.collect();
-    let mut out = output(args.output.output.as_deref(), &share)?;
-    let style = style(args.output.output.is_some(), args.width);
-    match args.format {
-        SurveyFormat::Json => report::json::write(&explanation::Explanations::new(told), &mut out)?,
-        SurveyFormat::Table => {
-            for own in &told {
-                report::explained::write(own, &chronicles, style, &mut out)?;
-            }
-        }
-    }
-    out.finish()?;
-    Ok(status(&input, &report.coverage.skipped, 0))
 }
 
 /// One device after the other, each drawn from its chronicle.

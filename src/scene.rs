@@ -3,8 +3,9 @@
 
 use serde::Serialize;
 
-use crate::chronicle::{Chronicle, Landmark, LifetimeSpan, LogsRead, Moment, Occasion, StepSpan};
+use crate::chronicle::{Chronicle, Landmark, LifetimeSpan, Moment, Occasion, StepSpan};
 use crate::contract::{Code, Evidence, Incident, Report};
+use crate::inventory::LogsRead;
 use crate::lifetime::Known;
 
 /// A sentence with the lines that show it.
@@ -109,6 +110,12 @@ impl<'r> Scene<'r> {
         let day = |at: &Moment| at.local.div_euclid(86_400_000);
         if day(at) == day(&self.step.started) { at.time() } else { at.date_and_time() }
     }
+}
+
+/// Whether no end of a step is seen: the last sign of life of its program stands for it.
+pub fn is_open(step: &StepSpan, own: Option<&LifetimeSpan>) -> bool {
+    let only_lines = own.is_none_or(|own| own.ended_known == Known::Burst);
+    step.ended.is_none() || (only_lines && step.exit_code.is_none())
 }
 
 /// `step 4 "Install Chrome"`.

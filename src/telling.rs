@@ -6,7 +6,7 @@ use crate::contract::Evidence;
 use crate::correlate::{Confidence, Mechanism};
 use crate::lifetime::LaunchedBy;
 use crate::scene::{
-    Scene, Sentence, code_words, end_known, length, process, start_known, step_name,
+    Scene, Sentence, code_words, end_known, is_open, length, process, start_known, step_name,
 };
 
 /// Earlier steps that are named.
@@ -68,26 +68,29 @@ fn earlier(scene: &Scene) -> Sentence {
     let shown = &steps[steps.len().saturating_sub(NAMED)..];
     let one = |(step, own): &(&StepSpan, Option<&LifetimeSpan>)| {
         let from = scene.time(&step.started);
+        let open = is_open(step, *own);
         let to = match (&step.ended, own) {
-            (Some(ended), _) => format!("to {}", scene.time(ended)),
-            (None, Some(own)) => format!("last seen {}", scene.time(&own.ended)),
-            (None, None) => "no end seen".to_owned(),
+            (Some(ended), _) if !open => format!("to {}", scene.time(ended)),
+            (_, Some(own)) => format!("last seen {}", scene.time(&own.ended)),
+            (_, None) => "no end seen".to_owned(),
         };
         format!("{} ({from} {to})", step_name(step))
     };
     let names: Vec<String> = shown.iter().map(one).collect();
     let first = |own: &LifetimeSpan| own.evidence.first().cloned();
     let lines = shown.iter().filter_map(|(_, own)| own.and_then(first)).collect();
+    let in_turn = steps.windows(2).all(|pair| {
+        let ended = pair[0].0.ended.as_ref();
+        ended.is_some_and(|ended| ended.millis <= pair[1].0.started.millis)
+    });
+    let turns = if in_turn { " one after another" } else { "" };
     let text = match steps.len() {
         0 => "No earlier step of this run started a program.".to_owned(),
         1 => format!("Before it ran {}.", names.join(", ")),
-        all if all <= NAMED => {
-            format!("Before it, {all} steps ran one after another: {}.", names.join(", "))
+        all if all <= NAMED => format!("Before it, {all} steps ran{turns}: {}.", names.join(", ")),
+        all => {
+            format!("Before it, {all} steps ran{turns}; the last of them: {}.", names.join(", "))
         }
-        all => format!(
-            "Before it, {all} steps ran one after another; the last of them: {}.",
-            names.join(", ")
-        ),
     };
     say(text, lines)
 }

@@ -19,7 +19,7 @@ const LONGEST_FILE: usize = 400;
 const FLAT_TABLES: [(&str, &str); 0] = [];
 
 /// The modules of the binary in the order in which data flows: each uses only those before it.
-const FLOW: [&str; 70] = [
+const FLOW: [&str; 72] = [
     "paths",
     "failure",
     "place",
@@ -65,6 +65,7 @@ const FLOW: [&str; 70] = [
     "story",
     "contract",
     "citation",
+    "inventory",
     "chronicle",
     "course",
     "chance",
@@ -73,8 +74,8 @@ const FLOW: [&str; 70] = [
     "signature",
     "rank",
     "summary",
-    "blame",
     "scene",
+    "blame",
     "telling",
     "hypotheses",
     "gap",
@@ -89,6 +90,7 @@ const FLOW: [&str; 70] = [
     "report",
     "formats",
     "intake",
+    "inquiry",
     "main",
 ];
 
@@ -122,6 +124,7 @@ const HOMES: [(&str, &[&str]); 33] = [
             "src/explanation.rs",
             "src/gap.rs",
             "src/hypotheses.rs",
+            "src/inventory.rs",
             "src/lifetime.rs",
             "src/report/json.rs",
             "src/run.rs",

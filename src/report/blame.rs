@@ -61,14 +61,15 @@ fn summary(book: &Ledger) -> String {
     pieces.sort_by_key(|piece| (-piece.millis, piece.from.millis));
     let one = |piece: &&Piece| {
         let share = share(piece.millis, book.millis);
-        format!("{} {} ({share} %)", what(piece), clock(piece.millis))
+        // The blank before the sign must not break.
+        format!("{} {} ({share}\u{a0}%)", what(piece), clock(piece.millis))
     };
     let most: Vec<String> = pieces.iter().take(NAMED).map(one).collect();
     let steps = book.pieces.iter().filter(|piece| is_step(piece));
     let in_steps: i64 = steps.map(|piece| piece.millis).sum();
     let least = if open { " at least: the last step has no end" } else { "" };
     format!(
-        "{}{least}, {} % of it in steps. Most: {}.",
+        "{} in all{least}, {}\u{a0}% of it in steps. Most: {}.",
         clock(book.millis),
         share(in_steps, book.millis),
         if most.is_empty() { "nothing".to_owned() } else { most.join(", ") }

@@ -4,13 +4,16 @@ use std::io::{self, Write};
 
 use textwrap::{Options, fill};
 
-use crate::chronicle::Chronicle;
+use crate::chronicle::{Chronicle, RunSpan};
 use crate::contract::Evidence;
+use crate::correlate::Mechanism;
 use crate::explanation::Explanation;
 use crate::report::lanes;
 use crate::report::plain::{harmless, short};
 use crate::report::table::{Style, bold};
 
+/// So far back a picture goes for a holder, in milliseconds.
+const DAY: i64 = 86_400_000;
 /// Lines that are cited below a sentence.
 const CITED: usize = 4;
 
@@ -52,13 +55,7 @@ pub fn write(
         }
         writeln!(out)?;
     }
-    if !explanation.missing.is_empty() {
-        writeln!(out, "{}", bold("What would tell more", style))?;
-        for gap in &explanation.missing {
-            bullet(&format!("{}, in {}: {}", gap.file, gap.place, gap.tells), style, out)?;
-        }
-        writeln!(out)?;
-    }
+    gaps(explanation, style, out)?;
     remedy(explanation, style, out)
 }
 
@@ -77,6 +74,9 @@ pub fn write_short(
         numbered(number, &sentence.text, style, out)?;
     }
     writeln!(out)?;
+    if explanation.mechanism == Mechanism::Unattributed {
+        gaps(explanation, style, out)?;
+    }
     remedy(explanation, style, out)?;
     let id = &explanation.incident;
     let text = format!(
@@ -85,8 +85,7 @@ pub fn write_short(
     writeln!(out, "{}\n", fill(&text, usize::from(style.width)))
 }
 
-/// The answer in a sentence.
-pub fn heading(explanation: &Explanation, style: Style, out: &mut dyn Write) -> io::Result<()> {
+fn heading(explanation: &Explanation, style: Style, out: &mut dyn Write) -> io::Result<()> {
     let template = explanation.template.as_deref().map(|name| format!(" ({name})"));
     let text = format!(
         "{}, run {}{}: {} [{} {}]",
@@ -109,10 +108,27 @@ fn picture(
     let chronicle = chronicles.iter().find(|own| own.device == explanation.device);
     let Some(chronicle) = chronicle else { return Ok(()) };
     if let Some(run) = chronicle.runs.iter().find(|run| run.number == explanation.run) {
-        lanes::picture(chronicle, run, style, out)?;
+        // A holder may have been there for hours before the run.
+        let mut lifetimes = chronicle.lifetimes.iter();
+        let holder = lifetimes.find(|own| own.held.contains(&explanation.incident));
+        let from = holder.map_or(&run.from, |own| &own.launched);
+        let before = from.millis < run.from.millis && run.from.millis - from.millis < DAY;
+        let from = if before { from } else { &run.from };
+        lanes::picture(chronicle, &RunSpan { from: from.clone(), ..run.clone() }, style, out)?;
         writeln!(out)?;
     }
     Ok(())
+}
+
+fn gaps(explanation: &Explanation, style: Style, out: &mut dyn Write) -> io::Result<()> {
+    if explanation.missing.is_empty() {
+        return Ok(());
+    }
+    writeln!(out, "{}", bold("What would tell more", style))?;
+    for gap in &explanation.missing {
+        bullet(&format!("{}, in {}: {}", gap.file, gap.place, gap.tells), style, out)?;
+    }
+    writeln!(out)
 }
 
 fn remedy(explanation: &Explanation, style: Style, out: &mut dyn Write) -> io::Result<()> {

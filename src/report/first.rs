@@ -4,11 +4,11 @@ use std::io::{self, Write};
 
 use textwrap::fill;
 
-use crate::chronicle::{Chronicle, RunSpan};
+use crate::chronicle::{Chronicle, Moment, RunSpan};
 use crate::contract::Report;
 use crate::ending::RunState;
 use crate::explanation::explain;
-use crate::report::explained::{heading, write_short};
+use crate::report::explained::write_short;
 use crate::report::lanes;
 use crate::report::plain::{count, harmless, short};
 use crate::report::table::{Style, bold};
@@ -43,7 +43,8 @@ pub fn write(
     let chronicles = std::slice::from_ref(chronicle);
     let first = report.incidents.first();
     if let Some(told) = first.and_then(|first| explain(first, chronicles, report)) {
-        heading(&told, style, out)?;
+        let text = format!("{} [{} {}]", told.answer, told.confidence.word(), told.incident);
+        writeln!(out, "{}\n", bold(&fill(&harmless(&text), usize::from(style.width)), style))?;
         return write_short(&told, chronicles, style, out);
     }
     if let Some(run) = runs.last() {
@@ -61,11 +62,11 @@ fn state(report: &Report, chronicle: &Chronicle, run: &RunSpan) -> String {
     let at = at.unwrap_or_default();
     let unfinished = report.unfinished_runs.iter().find(|own| own.run == run.number);
     let since = unfinished.map(|own| {
-        let since = own.since.replace('T', " ");
+        let since = local(chronicle, &own.since);
         format!(
             " in \"{}\", started {since}, last sign of life {}",
             short(&own.step, 60),
-            own.last_sign.replace('T', " ")
+            local(chronicle, &own.last_sign)
         )
     });
     let since = since.unwrap_or_default();
@@ -84,4 +85,13 @@ fn state(report: &Report, chronicle: &Chronicle, run: &RunSpan) -> String {
     let device = harmless(&chronicle.device);
     let template = run.template.as_deref().map(|name| format!(" ({})", harmless(name)));
     format!("{device}, run {}{} {how}; {refused}.", run.number, template.unwrap_or_default())
+}
+
+/// A time of the report on the device's own clock, as the picture has it.
+fn local(chronicle: &Chronicle, shown: &str) -> String {
+    let steps = chronicle.steps.iter().map(|step| &step.started);
+    let ends = chronicle.lifetimes.iter().flat_map(|own| [&own.launched, &own.ended]);
+    let mut moments = steps.chain(ends);
+    let own = moments.find(|moment| moment.shown == shown);
+    own.map_or_else(|| shown.replace('T', " "), Moment::date_and_time)
 }

@@ -8,15 +8,19 @@ use crate::chronicle::{
 use crate::lifetime::{Known, LaunchedBy};
 use crate::report::plain::{harmless, short};
 use crate::report::table::Style;
+use crate::scene::is_open;
 
 /// Columns of the lane's label.
 const LABEL: usize = 30;
 /// Side by side no more than so many lanes of one program are drawn.
 const SIDE_BY_SIDE: usize = 6;
+/// So long after its step's end a program is there all the same, in milliseconds.
+const LIVES_ON: i64 = 2000;
 
 /// What each letter of a lane stands for, and its colour on a terminal.
-const LETTERS: [(char, &str, &str); 11] = [
+const LETTERS: [(char, &str, &str); 12] = [
     ('#', "step", "32"),
+    ('~', "its program lives on", "31"),
     ('X', "refused", "1;31"),
     ('F', "failed otherwise", "31"),
     ('>', "no end seen", "33"),
@@ -144,12 +148,14 @@ fn step_lane(axis: &Axis, step: &StepSpan, own: Option<&LifetimeSpan>) -> Vec<ch
     let started = step.started.millis;
     let ended = step.ended.as_ref().or(own.map(|own| &own.ended));
     let ended = ended.map_or(started, |ended| ended.millis.max(started));
+    let lives_on = own.map(|own| own.ended.millis).filter(|until| *until > ended + LIVES_ON);
+    axis.fill(&mut lane, ended, lives_on.unwrap_or(ended), '~');
     axis.fill(&mut lane, started, ended, '#');
     match step.outcome {
         StepOutcome::Refused => lane[axis.column(started)] = 'X',
         StepOutcome::Failed => lane[axis.column(ended)] = 'F',
         StepOutcome::Succeeded | StepOutcome::Unknown => {
-            if step.ended.is_none() {
+            if is_open(step, own) {
                 lane[axis.column(ended)] = '>';
             }
         }
