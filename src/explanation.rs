@@ -100,7 +100,8 @@ fn answer(scene: &Scene) -> String {
     };
     let by = match scene.blocker.map_or(LaunchedBy::Unknown, |own| own.launched_by) {
         LaunchedBy::LocalSchedulerFirstRun => ": its first run after the agent install",
-        LaunchedBy::LocalScheduler => ": a periodic run",
+        LaunchedBy::LocalScheduler if scene.install.is_some() => ": a periodic run",
+        LaunchedBy::LocalScheduler => ": launched by the local scheduler",
         LaunchedBy::CorePush => ": a push of the core",
         LaunchedBy::WindowsTask => ": launched by a Windows scheduled task",
         LaunchedBy::PolicySync | LaunchedBy::Unknown => "",

@@ -82,6 +82,8 @@ fn possible(fact: impl Into<String>) -> Weighed {
 }
 
 const HELD_BY_SDCLIENT: &str = "an sdclient.exe held the step, not a scan";
+const WHICH_RUN: &str =
+    "the scheduler launched it, but no agent install is seen that it could be the first run after";
 const NO_LAUNCHER: &str = "no log shows what launched the scan";
 
 /// Where a moment lies to the window of the first run.
@@ -112,6 +114,7 @@ fn first_run(scene: &Scene) -> Weighed {
         LaunchedBy::LocalSchedulerFirstRun => {
             (Standing::Cause, format!("the scheduler's log shows the launch; {place}"))
         }
+        LaunchedBy::LocalScheduler if minutes.is_none() => possible(WHICH_RUN),
         LaunchedBy::LocalScheduler if minutes.is_some_and(|minutes| minutes <= scene.delay()) => {
             no("the scheduler had launched that task before, since the install")
         }
@@ -132,6 +135,7 @@ fn periodic(scene: &Scene) -> Weighed {
         return no(HELD_BY_SDCLIENT);
     }
     match blocker.launched_by {
+        LaunchedBy::LocalScheduler if scene.install.is_none() => possible(WHICH_RUN),
         LaunchedBy::LocalScheduler => {
             let place = window(scene, "the scan was launched", blocker.launched.millis);
             (Standing::Cause, format!("the scheduler's log shows the launch; {place}"))

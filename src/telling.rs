@@ -121,7 +121,11 @@ fn launch(scene: &Scene, blocker: &LifetimeSpan) -> Sentence {
         }
         LaunchedBy::LocalScheduler => {
             let text = by("the local scheduler");
-            format!("{text} It is not the first run after the agent install.")
+            if scene.install.is_some() {
+                format!("{text} It is not the first run after the agent install.")
+            } else {
+                format!("{text} Whether it is the first run is not known: no install is seen.")
+            }
         }
         LaunchedBy::PolicySync => by("a policy sync"),
         LaunchedBy::CorePush => by("a push of the core"),

@@ -48,7 +48,12 @@ pub fn write(
         return write_short(&told, chronicles, style, out);
     }
     if let Some(run) = runs.last() {
-        lanes::picture(chronicle, run, style, out)?;
+        // What hangs is drawn to its last sign of life.
+        let unfinished = report.unfinished_runs.iter().find(|own| own.run == run.number);
+        let sign = unfinished.and_then(|own| moment(chronicle, &own.last_sign));
+        let sign = sign.filter(|sign| sign.millis > run.until.millis).unwrap_or(&run.until);
+        let run = RunSpan { until: sign.clone(), ..(*run).clone() };
+        lanes::picture(chronicle, &run, style, out)?;
         writeln!(out)?;
     }
     Ok(())
@@ -89,9 +94,14 @@ fn state(report: &Report, chronicle: &Chronicle, run: &RunSpan) -> String {
 
 /// A time of the report on the device's own clock, as the picture has it.
 fn local(chronicle: &Chronicle, shown: &str) -> String {
+    let own = moment(chronicle, shown);
+    own.map_or_else(|| shown.replace('T', " "), Moment::date_and_time)
+}
+
+/// The moment of a step or a lifetime that the report shows like this.
+fn moment<'c>(chronicle: &'c Chronicle, shown: &str) -> Option<&'c Moment> {
     let steps = chronicle.steps.iter().map(|step| &step.started);
     let ends = chronicle.lifetimes.iter().flat_map(|own| [&own.launched, &own.ended]);
     let mut moments = steps.chain(ends);
-    let own = moments.find(|moment| moment.shown == shown);
-    own.map_or_else(|| shown.replace('T', " "), Moment::date_and_time)
+    moments.find(|moment| moment.shown == shown)
 }

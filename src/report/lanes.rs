@@ -308,3 +308,106 @@ fn list(chronicle: &Chronicle, run: &RunSpan, out: &mut dyn Write) -> io::Result
     }
     writeln!(out)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::ending::RunState;
+
+    fn moment(seconds: i64) -> Moment {
+        Moment { millis: seconds * 1000, local: seconds * 1000, shown: String::new() }
+    }
+
+    fn scan(from: i64, active: i64, to: i64) -> LifetimeSpan {
+        LifetimeSpan {
+            program: "vulscan.exe",
+            pid: None,
+            task_id: None,
+            launched: moment(from),
+            launched_known: Known::Stated,
+            active_from: moment(active),
+            ended: moment(to),
+            ended_known: Known::Stated,
+            launched_by: LaunchedBy::Unknown,
+            waited: active > from,
+            refused: false,
+            launch_only: false,
+            messenger: false,
+            step: None,
+            held: Vec::new(),
+            evidence: Vec::new(),
+        }
+    }
+
+    fn chronicle() -> Chronicle {
+        let step = StepSpan {
+            run: 1,
+            ordinal: 1,
+            name: "Install \u{1b}[2J".to_owned(),
+            task_id: None,
+            started: moment(20),
+            ended: Some(moment(22)),
+            outcome: StepOutcome::Refused,
+            exit_code: None,
+            incident: None,
+        };
+        let install = Landmark {
+            at: moment(0),
+            what: Occasion::AgentInstalled,
+            minutes: Some(1),
+            readings: None,
+            evidence: None,
+        };
+        Chronicle {
+            device: "PAR-1".to_owned(),
+            zone: None,
+            runs: vec![RunSpan {
+                number: 1,
+                template: None,
+                state: RunState::Failed,
+                from: moment(0),
+                until: moment(100),
+            }],
+            steps: vec![step],
+            lifetimes: vec![scan(5, 15, 60), scan(10, 10, 30), scan(70, 70, 80)],
+            landmarks: vec![install],
+            logs: Vec::new(),
+        }
+    }
+
+    fn drawn(colour: bool) -> String {
+        let chronicle = chronicle();
+        let mut out = Vec::new();
+        let style = Style { width: 131, colour };
+        picture(&chronicle, &chronicle.runs[0], style, &mut out).expect("memory takes it");
+        String::from_utf8(out).expect("text")
+    }
+
+    #[test]
+    fn scans_that_overlap_lie_side_by_side() {
+        let plain = drawn(false);
+        let lane = |label: &str| {
+            let line = plain.lines().find(|line| line.starts_with(label)).expect(label);
+            line[LABEL + 1..].to_owned()
+        };
+        assert_eq!(
+            lane("vulscan  "),
+            format!("{:5}{}{}{:9}{}", "", ".".repeat(9), "=".repeat(46), "", "=".repeat(11))
+        );
+        assert_eq!(lane("vulscan (2)"), format!("{:9}{}", "", "=".repeat(21)));
+        assert!(lane("1 Install").trim_start().starts_with('X'));
+        assert_eq!(lane("agent installed"), format!("|{}", "-".repeat(59)));
+    }
+
+    #[test]
+    fn colour_changes_no_letter() {
+        let (plain, coloured) = (drawn(false), drawn(true));
+        assert!(!plain.contains('\u{1b}'));
+        assert!(coloured.contains("\u{1b}[1;31mX\u{1b}[0m"), "{coloured:?}");
+        let mut bare = coloured;
+        for code in ["0", "1;31", "31", "32", "33", "34", "35", "36"] {
+            bare = bare.replace(&format!("\u{1b}[{code}m"), "");
+        }
+        assert_eq!(bare, plain);
+    }
+}
