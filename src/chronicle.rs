@@ -158,6 +158,15 @@ pub struct LifetimeSpan {
     pub evidence: Vec<Evidence>,
 }
 
+impl LifetimeSpan {
+    /// Whether it lived at some time in a span, in milliseconds. Stamps are whole seconds: a
+    /// last line, which is no end, reaches into the next one.
+    pub fn lives_in(&self, from: i64, to: i64) -> bool {
+        let lasts = if self.ended_known == Known::Burst { 1000 } else { 0 };
+        self.launched.millis <= to && from <= self.ended.millis + lasts
+    }
+}
+
 /// What else happened at a moment.
 #[derive(Debug, Clone, Serialize)]
 pub struct Landmark {

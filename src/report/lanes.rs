@@ -1,11 +1,11 @@
-//! Swim-lanes: what lived when on one device, as a picture and in words.
+//! Swim-lanes: what lived when on one device, as a picture.
 
 use std::io::{self, Write};
 
 use crate::chronicle::{
     Chronicle, Landmark, LifetimeSpan, Moment, Occasion, RunSpan, StepOutcome, StepSpan,
 };
-use crate::lifetime::{Known, LaunchedBy};
+use crate::report::lives;
 use crate::report::plain::{harmless, short};
 use crate::report::table::Style;
 use crate::scene::is_open;
@@ -51,7 +51,7 @@ pub fn write(chronicle: &Chronicle, style: Style, out: &mut dyn Write) -> io::Re
         }
         picture(chronicle, run, style, out)?;
         writeln!(out)?;
-        list(chronicle, run, out)?;
+        lives::list(chronicle, run, out)?;
     }
     Ok(())
 }
@@ -78,12 +78,6 @@ impl Axis {
 
     fn holds(&self, at: &Moment) -> bool {
         (self.from..=self.to).contains(&at.millis)
-    }
-
-    /// Stamps are whole seconds: a last line, which is no end, reaches into the next one.
-    fn shows(&self, own: &LifetimeSpan) -> bool {
-        let lasts = if own.ended_known == Known::Burst { 1000 } else { 0 };
-        own.launched.millis <= self.to && self.from <= own.ended.millis + lasts
     }
 
     fn lane(&self) -> Vec<char> {
@@ -126,7 +120,10 @@ pub fn picture(
     ];
     for (label, program) in programs {
         let own = |own: &&LifetimeSpan| {
-            own.program == program && own.step.is_none() && !own.messenger && axis.shows(own)
+            own.program == program
+                && own.step.is_none()
+                && !own.messenger
+                && own.lives_in(axis.from, axis.to)
         };
         let side_by_side = program_lanes(&axis, chronicle.lifetimes.iter().filter(own));
         lanes.extend(side_by_side.into_iter().zip(1..).map(|(lane, at)| match at {
@@ -257,62 +254,11 @@ fn row(out: &mut dyn Write, label: &str, lane: &[char], style: Style) -> io::Res
     writeln!(out)
 }
 
-/// The same in words, with how each end is known.
-fn list(chronicle: &Chronicle, run: &RunSpan, out: &mut dyn Write) -> io::Result<()> {
-    let axis = Axis { from: run.from.millis, to: run.until.millis, columns: 1 };
-    let axis = Axis { to: axis.to.max(axis.from + 1000), ..axis };
-    for own in chronicle.landmarks.iter().filter(|own| axis.holds(&own.at)) {
-        let what = match own.what {
-            Occasion::AgentInstalled | Occasion::SessionBegins => continue,
-            Occasion::DaylightSavingEnds => "daylight saving ends",
-            Occasion::ClockSet => "clock set; what was logged before is put on the clock after it",
-        };
-        let readings = own.readings.as_ref();
-        let readings = readings.map(|(before, after)| format!(" (logged: {before}, then {after})"));
-        writeln!(out, "  {} {what}{}", own.at.time(), readings.unwrap_or_default())?;
-    }
-    for own in chronicle.lifetimes.iter().filter(|own| axis.shows(own)) {
-        let pid = own.pid.map(|pid| format!(" pid {pid}")).unwrap_or_default();
-        let task = own.task_id.as_ref().map(|task| format!(" task {}", harmless(task)));
-        let step = own.step.and_then(|at| chronicle.steps.get(at));
-        let role = match step {
-            Some(step) => format!(" \"{}\"", harmless(&step.name)),
-            None if own.messenger => " (status sender)".to_owned(),
-            None => String::new(),
-        };
-        let end = if own.launch_only {
-            "no trace after it".to_owned()
-        } else {
-            format!("{} ({})", own.ended.time(), own.ended_known.word())
-        };
-        let wait = match own.waited {
-            true => format!(", at work from {}", own.active_from.time()),
-            false => String::new(),
-        };
-        let by = match own.launched_by {
-            LaunchedBy::Unknown => String::new(),
-            by @ (LaunchedBy::LocalSchedulerFirstRun
-            | LaunchedBy::LocalScheduler
-            | LaunchedBy::PolicySync
-            | LaunchedBy::CorePush
-            | LaunchedBy::WindowsTask) => format!(", launched by {}", by.word()),
-        };
-        writeln!(
-            out,
-            "  {} ({}) to {end}{wait}  {}{pid}{}{role}{by}",
-            own.launched.time(),
-            own.launched_known.word(),
-            own.program,
-            task.unwrap_or_default(),
-        )?;
-    }
-    writeln!(out)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::ending::RunState;
+    use crate::lifetime::{Known, LaunchedBy};
 
     fn moment(seconds: i64) -> Moment {
         Moment { millis: seconds * 1000, local: seconds * 1000, shown: String::new() }

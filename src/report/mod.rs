@@ -7,6 +7,7 @@ pub mod first;
 pub mod json;
 pub mod lanes;
 pub mod lesson;
+pub mod lives;
 pub mod medium;
 pub mod plain;
 pub mod reading;
