@@ -187,7 +187,7 @@ pub struct Landmark {
 #[serde(rename_all = "snake_case")]
 pub enum Occasion {
     /// The agent was installed; the scan will start within so many minutes (the default of 60
-    /// where no log shows another delay).
+    /// where no log shows another delay; no number where the workaround is in force).
     AgentInstalled,
     /// The provisioning agent begins to work, as after each restart.
     SessionBegins,
@@ -351,7 +351,9 @@ impl Drafter<'_> {
             (at.0, Landmark { at: at.1, what, minutes, readings: None, evidence: None })
         };
         let installs = story.timeline.installs.iter();
-        let delay = Some(i64::from(story.timeline.delay));
+        // Where the workaround is in force, no scan will start.
+        let armed = story.timeline.workaround != Some(true);
+        let delay = armed.then_some(i64::from(story.timeline.delay));
         let mut marks: Vec<(Stamp, Landmark)> = installs
             .map(|at| {
                 let (_, landmark) = mark(*at, Occasion::AgentInstalled, delay);

@@ -67,9 +67,9 @@ fn summary(book: &Ledger) -> String {
     let most: Vec<String> = pieces.iter().take(NAMED).map(one).collect();
     let steps = book.pieces.iter().filter(|piece| is_step(piece));
     let in_steps: i64 = steps.map(|piece| piece.millis).sum();
-    let least = if open { " at least: the last step has no end" } else { "" };
+    let least = if open { " at least (the last step has no end)" } else { " in all" };
     format!(
-        "{} in all{least}, {}\u{a0}% of it in steps. Most: {}.",
+        "{}{least}, {}\u{a0}% of it in steps. Most: {}.",
         clock(book.millis),
         share(in_steps, book.millis),
         if most.is_empty() { "nothing".to_owned() } else { most.join(", ") }
