@@ -163,21 +163,7 @@ fn scan_waited(scene: &Scene, blocker: &LifetimeSpan) -> Vec<Sentence> {
         let text = "A deployment ran when the scan was launched, so the scan had to wait; none of its lines says how long.";
         say(text.to_owned(), vec![])
     });
-    let before = scene.during(&blocker.launched).or_else(|| {
-        let last = scene.earlier().pop()?;
-        Some((last.0, last.1?))
-    });
-    if let Some((step, own)) = before {
-        let ended = step.ended.as_ref().unwrap_or(&own.ended);
-        let name = step_name(step);
-        let text = format!(
-            "{} ended at {} ({}).",
-            capital(&name),
-            scene.time(ended),
-            end_known(own.ended_known)
-        );
-        told.push(say(text, own.evidence.last().cloned().into_iter().collect()));
-    }
+    told.extend(waited_for(scene, blocker));
     if blocker.waited {
         let mut lines = scene.lines(&["scan_starts"]);
         if lines.is_empty() {
@@ -191,6 +177,26 @@ fn scan_waited(scene: &Scene, blocker: &LifetimeSpan) -> Vec<Sentence> {
         told.push(say(format!("At {begins} the scan began to work."), lines));
     }
     told
+}
+
+/// The end of what a scan waited for: an earlier step, else another deployment that was there.
+fn waited_for(scene: &Scene, blocker: &LifetimeSpan) -> Option<Sentence> {
+    let at = blocker.launched.millis;
+    let (name, ended, own) = match scene.during(&blocker.launched) {
+        Some((step, own)) => {
+            (capital(&step_name(step)), step.ended.as_ref().unwrap_or(&own.ended), own)
+        }
+        None => {
+            let mut others =
+                scene.chronicle.lifetimes.iter().filter(|own| {
+                    own.program == "sdclient.exe" && !own.messenger && !own.launch_only
+                });
+            let own = others.find(|own| own.launched.millis <= at && at <= own.ended.millis)?;
+            (capital(&process(own)), &own.ended, own)
+        }
+    };
+    let text = format!("{name} ended at {} ({}).", scene.time(ended), end_known(own.ended_known));
+    Some(say(text, own.evidence.last().cloned().into_iter().collect()))
 }
 
 fn scan_running(scene: &Scene, blocker: &LifetimeSpan) -> Vec<Sentence> {

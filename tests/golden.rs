@@ -91,6 +91,27 @@ fn every_golden_file_has_a_case_and_a_stage() {
     assert!(orphans.is_empty(), "no sample makes these files, remove them: {orphans:?}");
 }
 
+/// The guide shows what the program prints, and nothing else.
+#[test]
+fn the_guide_is_real_output() {
+    let guide = fs::read_to_string(root().join("docs/GUIDE.md")).expect("docs/GUIDE.md");
+    let golden = root().join("tests/golden");
+    let printed: Vec<String> = files(&golden)
+        .iter()
+        .filter_map(|file| fs::read_to_string(golden.join(file)).ok())
+        .collect();
+    let blocks: Vec<&str> = guide.split("```text\n").skip(1).collect();
+    let mut outputs = 0;
+    for block in blocks.iter().filter_map(|block| block.split("\n```").next()) {
+        if block.starts_with("provtrace ") {
+            continue;
+        }
+        outputs += 1;
+        assert!(printed.iter().any(|text| text.contains(block)), "nothing prints:\n{block}");
+    }
+    assert!(outputs >= 5, "only {outputs} outputs");
+}
+
 /// Threads may change how fast an answer comes, never what it is.
 #[test]
 fn any_number_of_threads_gives_the_same_bytes() {
