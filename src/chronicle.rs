@@ -11,10 +11,11 @@ use serde::Serialize;
 
 use crate::changes::ChangeKnown;
 use crate::citation::quote;
-use crate::clock::{Clock, minutes};
+use crate::clock::{Clock, date_and_time, minutes};
 use crate::contract::{Code, Evidence};
 use crate::correlate::{Findings, Proof};
 use crate::ending::RunState;
+use crate::inventory::{self, LogsRead};
 use crate::lifetime::{EntryRef, Known, LaunchedBy, Lifetime, Program};
 use crate::run::{Run, Step};
 use crate::sequence::records;
@@ -36,6 +37,19 @@ pub struct Moment {
     pub shown: String,
 }
 
+impl Moment {
+    /// Date and time on the device's own clock, as its logs show them.
+    pub fn date_and_time(&self) -> String {
+        date_and_time(Stamp(self.local))
+    }
+
+    /// Time of day on the device's own clock.
+    pub fn time(&self) -> String {
+        let shown = self.date_and_time();
+        shown.split_once(' ').map_or(String::new(), |(_, time)| time.to_owned())
+    }
+}
+
 /// One device.
 #[derive(Debug, Clone, Serialize)]
 pub struct Chronicle {
@@ -51,6 +65,8 @@ pub struct Chronicle {
     pub lifetimes: Vec<LifetimeSpan>,
     /// In order of time.
     pub landmarks: Vec<Landmark>,
+    /// What was read of the device, by kind of log.
+    pub logs: Vec<LogsRead>,
 }
 
 /// A provisioning run.
@@ -142,6 +158,15 @@ pub struct LifetimeSpan {
     pub evidence: Vec<Evidence>,
 }
 
+impl LifetimeSpan {
+    /// Whether it lived at some time in a span, in milliseconds. Stamps are whole seconds: a
+    /// last line, which is no end, reaches into the next one.
+    pub fn lives_in(&self, from: i64, to: i64) -> bool {
+        let lasts = if self.ended_known == Known::Burst { 1000 } else { 0 };
+        self.launched.millis <= to && from <= self.ended.millis + lasts
+    }
+}
+
 /// What else happened at a moment.
 #[derive(Debug, Clone, Serialize)]
 pub struct Landmark {
@@ -151,6 +176,10 @@ pub struct Landmark {
     pub what: Occasion,
     /// A number that belongs to it, see [`Occasion`].
     pub minutes: Option<i64>,
+    /// Of a change of the clock: the readings before and after it, as logged.
+    pub readings: Option<(String, String)>,
+    /// The line that shows it, where one line does.
+    pub evidence: Option<Evidence>,
 }
 
 /// What happens at a moment.
@@ -158,7 +187,7 @@ pub struct Landmark {
 #[serde(rename_all = "snake_case")]
 pub enum Occasion {
     /// The agent was installed; the scan will start within so many minutes (the default of 60
-    /// where no log shows another delay).
+    /// where no log shows another delay; no number where the workaround is in force).
     AgentInstalled,
     /// The provisioning agent begins to work, as after each restart.
     SessionBegins,
@@ -209,6 +238,7 @@ pub fn of_device(
             .collect(),
         steps,
         landmarks: landmarks.map(|(_, landmark)| landmark).collect(),
+        logs: inventory::of_device(&story.logs),
     })
 }
 
@@ -316,26 +346,48 @@ impl Drafter<'_> {
 
     fn landmarks(&self) -> Vec<(Stamp, Landmark)> {
         let story = self.story;
-        let mark = |at: Stamp, what, minutes| (at, Landmark { at: self.moment(at), what, minutes });
+        let mark = |at: Stamp, what, minutes| {
+            let at = (at, self.moment(at));
+            (at.0, Landmark { at: at.1, what, minutes, readings: None, evidence: None })
+        };
         let installs = story.timeline.installs.iter();
+        // Where the workaround is in force, no scan will start.
+        let armed = story.timeline.workaround != Some(true);
+        let delay = armed.then_some(i64::from(story.timeline.delay));
         let mut marks: Vec<(Stamp, Landmark)> = installs
-            .map(|at| mark(*at, Occasion::AgentInstalled, Some(i64::from(story.timeline.delay))))
+            .map(|at| {
+                let (_, landmark) = mark(*at, Occasion::AgentInstalled, delay);
+                (*at, Landmark { evidence: self.install(*at), ..landmark })
+            })
             .collect();
         for place in records(&story.logs, SourceKind::Provisioning, None) {
             let entry = story.logs.entry(place);
             if let (Event::SessionBegins { .. }, Some(at)) = (&entry.event, entry.stamp) {
-                marks.push(mark(at, Occasion::SessionBegins, None));
+                let (_, landmark) = mark(at, Occasion::SessionBegins, None);
+                marks.push((at, Landmark { evidence: Some(self.line(place)), ..landmark }));
             }
         }
         for change in &story.clock_changes {
-            marks.push(match change.known {
+            let moved = Some(change.moved.div_euclid(60_000));
+            let (at, landmark) = match change.known {
                 ChangeKnown::DaylightSaving => mark(change.at, Occasion::DaylightSavingEnds, None),
                 ChangeKnown::BackwardStep | ChangeKnown::WindowsPe | ChangeKnown::SharedSilence => {
-                    mark(change.at, Occasion::ClockSet, Some(change.moved.div_euclid(60_000)))
+                    mark(change.at, Occasion::ClockSet, moved)
                 }
-            });
+            };
+            let readings = Some((date_and_time(change.before), date_and_time(change.after)));
+            marks.push((at, Landmark { readings, ..landmark }));
         }
         marks.sort_by_key(|(at, landmark)| (*at, landmark.what));
         marks
+    }
+
+    /// The line that shows an agent install: the end of its action, or what it entered in the
+    /// scheduler.
+    fn install(&self, at: Stamp) -> Option<Evidence> {
+        let kinds = [SourceKind::Provisioning, SourceKind::Localsch];
+        let mut places = kinds.into_iter().flat_map(|kind| records(&self.story.logs, kind, None));
+        let place = places.find(|place| self.story.logs.entry(*place).stamp == Some(at))?;
+        Some(self.line(place))
     }
 }

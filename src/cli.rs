@@ -32,6 +32,10 @@ pub enum Command {
     Events(EventsArgs),
     /// Print the lifetimes of each device's processes as swim-lanes (--device for one)
     Timeline(TimelineArgs),
+    /// Tell the story of an incident, each sentence with its lines
+    Explain(ExplainArgs),
+    /// Print where the time of each run went (--device for one)
+    Blame(TimelineArgs),
     /// What is known of the logs' wording; check overlays, and what is understood of a share
     Formats(FormatsArgs),
 }
@@ -126,7 +130,7 @@ pub struct FormatArgs {
 }
 
 /// What is read, for every command.
-#[derive(Debug, Args)]
+#[derive(Debug, Clone, Args)]
 pub struct InputArgs {
     /// Folders of devices' logs (a share, a night, one device), log files, .zip and .gz archives of
     /// them; - for a list of paths on standard input, one a line
@@ -233,6 +237,38 @@ pub struct TimelineArgs {
     /// Names from the core: CSV with the columns task_id,template[,step]
     #[arg(long, value_name = "FILE")]
     pub tasks: Option<PathBuf>,
+    /// Width in columns [default: the terminal's, else 100]
+    #[arg(long, value_name = "COLUMNS", value_parser = clap::value_parser!(u16).range(40..=1000))]
+    pub width: Option<u16>,
+}
+
+/// `explain`
+#[derive(Debug, Args)]
+#[command(
+    override_usage = "provtrace explain [OPTIONS] <INCIDENT> <PATH>...\n       \
+                      provtrace explain [OPTIONS] --device <NAME> <PATH>...",
+    after_help = "INCIDENT is the id that `analyze` prints at the end of an incident's line, or its \
+                  unique beginning. Without one, all incidents of the device are told."
+)]
+pub struct ExplainArgs {
+    /// What is read.
+    #[command(flatten)]
+    pub input: InputArgs,
+    /// Where it is written.
+    #[command(flatten)]
+    pub output: OutputArgs,
+    /// Names from the core: CSV with the columns task_id,template[,step]
+    #[arg(long, value_name = "FILE")]
+    pub tasks: Option<PathBuf>,
+    /// Devices that are read side by side [default: one per core]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1024))]
+    pub threads: Option<u16>,
+    /// No progress bar
+    #[arg(long)]
+    pub no_progress: bool,
+    /// How it is written
+    #[arg(long, value_enum, default_value = "table")]
+    pub format: SurveyFormat,
     /// Width in columns [default: the terminal's, else 100]
     #[arg(long, value_name = "COLUMNS", value_parser = clap::value_parser!(u16).range(40..=1000))]
     pub width: Option<u16>,

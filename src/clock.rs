@@ -95,17 +95,6 @@ impl Clock {
         naive(instant).map_or_else(String::new, |time| format_time(time, suffix))
     }
 
-    /// Local date and time for people, to the second.
-    pub fn show_local(&self, instant: Stamp) -> String {
-        date_and_time(self.local(instant))
-    }
-
-    /// Local time of day for people.
-    pub fn show_time(&self, instant: Stamp) -> String {
-        naive(self.local(instant))
-            .map_or_else(String::new, |time| time.format("%H:%M:%S").to_string())
-    }
-
     fn utc(&self, local: NaiveDateTime, second: bool) -> Option<DateTime<Utc>> {
         match self.zone? {
             Zone::Named(zone) => instant(&zone, local, second),

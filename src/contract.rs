@@ -342,6 +342,8 @@ pub struct TemplateRow {
     /// Runs on devices whose scan or policy sync was armed for a day that never comes: the
     /// vendor's workaround was in force.
     pub workaround_runs: u64,
+    /// Runs on devices of which no log shows whether it was; on all others it was not.
+    pub workaround_unknown_runs: u64,
     /// Sum over affected runs: first step after the agent install to first refused step.
     pub minutes_lost: f64,
 }

@@ -82,8 +82,8 @@ pub struct RunReport {
     pub steps: Vec<StepReport>,
     /// How it ended.
     pub state: RunState,
-    /// Whether the vendor's workaround was in force on the device.
-    pub workaround: bool,
+    /// Whether the vendor's workaround was in force on the device; `None` where no log shows it.
+    pub workaround: Option<bool>,
     /// From its first step after the agent install to its first refused step.
     pub minutes_lost: Option<f64>,
 }
@@ -208,7 +208,7 @@ fn runs(story: &Story, request: &Request) -> Vec<RunReport> {
             template: run.template.clone(),
             steps: reports,
             state: story.endings[index].state,
-            workaround: timeline.workaround == Some(true),
+            workaround: timeline.workaround,
             minutes_lost: first_refused.zip(first).map(|(refused, first)| minutes(refused, first)),
         });
     }

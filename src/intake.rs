@@ -3,18 +3,24 @@
 use std::io;
 use std::path::Path;
 
+use rayon::prelude::*;
+
+use crate::chronicle::Chronicle;
 use crate::cli::InputArgs;
 use crate::clock::Window;
+use crate::contract::Report;
+use crate::device;
 use crate::discover::{Share, Skipped, discover};
 use crate::failure::Failure;
 use crate::output::{self, Output};
 use crate::overlays;
 use crate::paths;
 use crate::pattern;
-use crate::progress;
+use crate::progress::{self, Progress};
 use crate::report;
 use crate::report::table::Style;
 use crate::story::{Kept, Request};
+use crate::summary;
 use crate::tasks::Tasks;
 
 /// Exit status: no report could be made.
@@ -100,6 +106,32 @@ pub fn find(input: &InputArgs, request: &Request) -> Result<Share, Failure> {
         return Err(Failure::Asked(format!("no device is named {names}; there are {some}{more}")));
     }
     Ok(share)
+}
+
+/// All devices, side by side, and what follows from them together.
+///
+/// # Errors
+/// If nothing was read.
+pub fn read(
+    share: &Share,
+    request: &Request,
+    threads: Option<u16>,
+    no_progress: bool,
+) -> Result<(Report, Vec<Chronicle>), Failure> {
+    let progress = Progress::new(share, no_progress);
+    let devices = in_parallel(threads, || {
+        let analyze = |device| device::analyze(device, request, &|bytes| progress.read(bytes));
+        share.devices.par_iter().map(analyze).collect()
+    })?;
+    progress.finish();
+    let (report, chronicles) = summary::summarize(devices, share, request)
+        .map_err(|error| Failure::Asked(format!("the ranking failed: {error}")))?;
+    let skipped = &report.coverage.skipped;
+    tell_skipped(skipped);
+    if report.coverage.files == 0 {
+        return Err(nothing_readable(share, skipped.len()));
+    }
+    Ok((report, chronicles))
 }
 
 /// Says that no log was read, and what was there instead.

@@ -3,6 +3,7 @@
 
 mod archive;
 mod axis;
+mod blame;
 mod block;
 mod bundle;
 mod candidates;
@@ -23,13 +24,18 @@ mod discover;
 mod ending;
 mod eventlog;
 mod expected;
+mod explanation;
 mod failure;
 mod formats;
 mod forms;
+mod gap;
 mod holder;
 mod home;
+mod hypotheses;
 mod ingest;
+mod inquiry;
 mod intake;
+mod inventory;
 mod layout;
 mod leap;
 mod learn;
@@ -49,6 +55,7 @@ mod roles;
 mod run;
 mod sample;
 mod scan;
+mod scene;
 mod sequence;
 mod signature;
 mod source;
@@ -59,6 +66,7 @@ mod survey;
 mod suspicion;
 mod tally;
 mod tasks;
+mod telling;
 mod testimony;
 mod timeline;
 mod trace;
@@ -68,6 +76,7 @@ mod witness;
 mod zones;
 
 use std::io;
+use std::path::Path;
 use std::process;
 
 use clap::Parser;
@@ -76,17 +85,18 @@ use rayon::prelude::*;
 
 use crate::chronicle::Chronicle;
 use crate::cli::{
-    AnalyzeArgs, CheckArgs, Cli, Command, EventsArgs, FailOn, FormatsCommand, LearnArgs,
-    SurveyFormat, TimelineArgs,
+    AnalyzeArgs, CheckArgs, Cli, Command, EventsArgs, FailOn, Format, FormatsCommand, InputArgs,
+    LearnArgs, SurveyFormat, TimelineArgs,
 };
 use crate::clock::Window;
 use crate::contract::Report;
 use crate::discover::{Share, Skipped};
 use crate::failure::Failure;
 use crate::intake::{
-    NO_REPORT, find, finish, in_parallel, nothing_readable, output, request, status, style,
+    NO_REPORT, find, finish, in_parallel, nothing_readable, output, read, request, status, style,
     tell_skipped,
 };
+use crate::output::Output;
 use crate::progress::Progress;
 use crate::report::medium::Target;
 use crate::report::records::Records;
@@ -104,6 +114,8 @@ fn main() -> process::ExitCode {
         Command::Analyze(args) => analyze(args),
         Command::Events(args) => events(args),
         Command::Timeline(args) => timeline(args),
+        Command::Blame(args) => blame(args),
+        Command::Explain(args) => inquiry::explain(args),
         Command::Formats(args) => formats(&args.command),
     };
     match done {
@@ -131,22 +143,14 @@ fn analyze(args: &AnalyzeArgs) -> Result<u8, Failure> {
         targets.iter().map(|target| target.medium.needs()).max().unwrap_or(Kept::Nothing);
     expect(args, &mut request)?;
     let share = find(&args.input, &request)?;
-    let progress = Progress::new(&share, args.no_progress);
-    let devices = in_parallel(args.threads, || {
-        let analyze = |device| device::analyze(device, &request, &|bytes| progress.read(bytes));
-        share.devices.par_iter().map(analyze).collect()
-    })?;
-    progress.finish();
-    let (report, chronicles) = summary::summarize(devices, &share, &request)
-        .map_err(|error| Failure::Asked(format!("the ranking failed: {error}")))?;
-    let skipped = &report.coverage.skipped;
-    tell_skipped(skipped);
-    if report.coverage.files == 0 {
-        return Err(nothing_readable(&share, skipped.len()));
+    if share.devices.len() == 1 && targets.iter().any(|target| target.medium == Format::Table) {
+        // Its story goes first, with its picture.
+        request.kept = Kept::Everything;
     }
+    let (report, chronicles) = read(&share, &request, args.threads, args.no_progress)?;
     write(args, &report, &chronicles, &targets, &share)?;
     let found = args.fail_on == Some(FailOn::Any) && !report.incidents.is_empty();
-    Ok(status(&args.input, skipped, if found { FOUND } else { 0 }))
+    Ok(status(&args.input, &report.coverage.skipped, if found { FOUND } else { 0 }))
 }
 
 /// The report, in every way that it is asked for.
@@ -197,19 +201,40 @@ fn events(args: &EventsArgs) -> Result<u8, Failure> {
 
 /// `timeline`: one picture a device.
 fn timeline(args: &TimelineArgs) -> Result<u8, Failure> {
-    let request = request(&args.input, args.tasks.as_deref(), Window::default())?;
-    let share = find(&args.input, &request)?;
+    pictures(&args.input, args.tasks.as_deref(), args.output.output.as_deref(), &|own, out| {
+        report::lanes::write(own, style(args.output.output.is_some(), args.width), out)
+    })
+}
+
+/// `blame`: where the time of each run went.
+fn blame(args: &TimelineArgs) -> Result<u8, Failure> {
+    pictures(&args.input, args.tasks.as_deref(), args.output.output.as_deref(), &|own, out| {
+        report::blame::write(own, style(args.output.output.is_some(), args.width), out)
+    })
+}
+
+/// One device after the other, each drawn from its chronicle.
+fn pictures(
+    input: &InputArgs,
+    tasks: Option<&Path>,
+    file: Option<&Path>,
+    draw: &dyn Fn(&Chronicle, &mut Output) -> io::Result<()>,
+) -> Result<u8, Failure> {
+    let request = Request { kept: Kept::Everything, ..request(input, tasks, Window::default())? };
+    let share = find(input, &request)?;
     understanding::tell(&share, &request.formats);
-    let mut out = output(args.output.output.as_deref(), &share)?;
+    let mut out = output(file, &share)?;
     let mut skipped = share.skipped.clone();
     let mut files = 0;
     for device in &share.devices {
-        let story = story::tell(device, &request, &|_| {});
-        report::lanes::write(&story, style(args.output.output.is_some(), args.width), &mut out)?;
-        files += story.logs.sources.len();
-        skipped.extend(story.logs.skipped);
+        let read = device::analyze(device, &request, &|_| {});
+        if let Some(chronicle) = &read.chronicle {
+            draw(chronicle, &mut out)?;
+        }
+        files += read.files as usize;
+        skipped.extend(read.skipped);
     }
-    finish(&args.input, &share, out, &skipped, files)
+    finish(input, &share, out, &skipped, files)
 }
 
 /// `formats`: what is known, and whether overlays are right.

@@ -13,31 +13,7 @@ use crate::device::DeviceReport;
 /// # Errors
 /// None that input can cause: the columns are made here.
 pub fn templates(devices: &[DeviceReport]) -> PolarsResult<Vec<TemplateRow>> {
-    let mut names = Vec::new();
-    let mut affected = Vec::new();
-    let mut incidents = Vec::new();
-    let mut lost = Vec::new();
-    let mut places = Vec::new();
-    let mut workaround = Vec::new();
-    for (place, device) in devices.iter().enumerate() {
-        for run in &device.runs {
-            let refused = run.steps.iter().filter(|step| step.refused).count() as u64;
-            names.push(run.template.as_ref().map(|(name, _)| name.as_str()));
-            affected.push(u64::from(refused > 0));
-            incidents.push(refused);
-            lost.push(run.minutes_lost.unwrap_or(0.0));
-            places.push(place as u64);
-            workaround.push(u64::from(run.workaround));
-        }
-    }
-    let frame = DataFrame::new_infer_height(vec![
-        Series::new("template".into(), names).into(),
-        Series::new("affected".into(), affected).into(),
-        Series::new("incidents".into(), incidents).into(),
-        Series::new("lost".into(), lost).into(),
-        Series::new("device".into(), places).into(),
-        Series::new("workaround".into(), workaround).into(),
-    ])?;
+    let frame = runs(devices)?;
     let mut rows = Vec::new();
     for group in groups(&frame, &["template"])? {
         let runs = group.len() as u64;
@@ -60,6 +36,7 @@ pub fn templates(devices: &[DeviceReport]) -> PolarsResult<Vec<TemplateRow>> {
             rate_low,
             rate_high,
             workaround_runs: sum(&frame, "workaround", &group)?,
+            workaround_unknown_runs: sum(&frame, "unknown", &group)?,
             minutes_lost: to_tenth(minutes),
         });
     }
@@ -70,6 +47,38 @@ pub fn templates(devices: &[DeviceReport]) -> PolarsResult<Vec<TemplateRow>> {
         .zip(1..)
         .map(|(at, rank)| TemplateRow { rank, ..rows[at].clone() })
         .collect())
+}
+
+/// One row a run.
+fn runs(devices: &[DeviceReport]) -> PolarsResult<DataFrame> {
+    let mut names = Vec::new();
+    let mut affected = Vec::new();
+    let mut incidents = Vec::new();
+    let mut lost = Vec::new();
+    let mut places = Vec::new();
+    let mut workaround = Vec::new();
+    let mut unknown = Vec::new();
+    for (place, device) in devices.iter().enumerate() {
+        for run in &device.runs {
+            let refused = run.steps.iter().filter(|step| step.refused).count() as u64;
+            names.push(run.template.as_ref().map(|(name, _)| name.as_str()));
+            affected.push(u64::from(refused > 0));
+            incidents.push(refused);
+            lost.push(run.minutes_lost.unwrap_or(0.0));
+            places.push(place as u64);
+            workaround.push(u64::from(run.workaround == Some(true)));
+            unknown.push(u64::from(run.workaround.is_none()));
+        }
+    }
+    DataFrame::new_infer_height(vec![
+        Series::new("template".into(), names).into(),
+        Series::new("affected".into(), affected).into(),
+        Series::new("incidents".into(), incidents).into(),
+        Series::new("lost".into(), lost).into(),
+        Series::new("device".into(), places).into(),
+        Series::new("workaround".into(), workaround).into(),
+        Series::new("unknown".into(), unknown).into(),
+    ])
 }
 
 /// Ranks steps: by `rate_low`, then incidents, both falling, then template and name.

@@ -27,6 +27,25 @@ const STAGES: [(&str, &[&str]); 4] = [
 
 /// The one case whose page is held: what the page shows stands in the other stages, too.
 const PAGE: (&str, &str) = ("scan-waited", "report.html");
+/// What is printed for some cases only: the case, the file's name and the arguments.
+const TOLD: [(&str, &str, &[&str]); 16] = [
+    ("scan-waited", "explain.txt", &["explain", "ce3cbb9f4292cbec"]),
+    ("scan-waited", "explain.json", &["explain", "ce3c", "--format", "json"]),
+    ("scan-waited", "device.txt", &["analyze", "--device", "PAR-10002"]),
+    ("scan-waited", "blame.txt", &["blame"]),
+    ("policy-task-holds", "explain.txt", &["explain", "--device", "PAR-12002"]),
+    ("policy-task-holds", "blame.txt", &["blame"]),
+    ("unattributed", "explain.txt", &["explain", "--device", "LYO-14002"]),
+    ("unattributed", "device.txt", &["analyze", "--device", "LYO-14001"]),
+    ("hung-scan", "explain.txt", &["explain", "--device", "PAR-42001"]),
+    ("hung-scan", "blame.txt", &["blame"]),
+    ("sdclient-running", "explain.txt", &["explain", "--device", "MUC-*"]),
+    ("no-markers-inferred", "explain.txt", &["explain", "--device", "LYO-16001"]),
+    ("clock-changes", "explain.txt", &["explain", "--device", "LYO-42001"]),
+    ("workaround", "device.txt", &["analyze", "--device", "PAR-19001"]),
+    ("unfinished-runs", "device.txt", &["analyze", "--device", "PAR-41003"]),
+    ("unfinished-runs", "blame.txt", &["blame", "--device", "PAR-4100*"]),
+];
 
 /// How many differing lines are shown of a file.
 const SHOWN: usize = 6;
@@ -86,16 +105,48 @@ fn check(case: &Case, stage: &str, got: &str) {
 }
 
 #[test]
+fn stories_and_blame() {
+    let cases = cases();
+    let jobs = TOLD.iter().map(|(name, stage, args)| {
+        let case = cases.iter().find(|case| case.name == *name).expect("a sample");
+        (case.clone(), *stage, *args)
+    });
+    compare_all(jobs);
+}
+
+#[test]
 fn every_golden_file_has_a_case_and_a_stage() {
     let folder = root().join("tests/golden");
     let found = if folder.is_dir() { files(&folder) } else { Vec::new() };
-    let wanted: Vec<PathBuf> = cases()
+    let mut wanted: Vec<PathBuf> = cases()
         .iter()
         .flat_map(|case| STAGES.map(|(stage, _)| Path::new(&case.name).join(stage)))
         .chain([Path::new(PAGE.0).join(PAGE.1)])
         .collect();
+    wanted.extend(TOLD.iter().map(|(case, stage, _)| Path::new(case).join(stage)));
     let orphans: Vec<&PathBuf> = found.iter().filter(|file| !wanted.contains(file)).collect();
     assert!(orphans.is_empty(), "no sample makes these files, remove them: {orphans:?}");
+}
+
+/// The guide shows what the program prints, and nothing else.
+#[test]
+fn the_guide_is_real_output() {
+    let guide = fs::read_to_string(root().join("docs/GUIDE.md")).expect("docs/GUIDE.md");
+    let golden = root().join("tests/golden");
+    let printed: Vec<String> = files(&golden)
+        .iter()
+        .filter_map(|file| fs::read_to_string(golden.join(file)).ok())
+        .collect();
+    let blocks: Vec<&str> = guide.split("```text\n").skip(1).collect();
+    let mut outputs = 0;
+    for block in blocks.iter().filter_map(|block| block.split("\n```").next()) {
+        if block.starts_with("provtrace ") {
+            continue;
+        }
+        outputs += 1;
+        assert!(printed.iter().any(|text| text.contains(block)), "nothing prints:\n{block}");
+    }
+    assert!(outputs >= 5, "only {outputs} outputs");
 }
 
 /// Threads may change how fast an answer comes, never what it is.
@@ -122,10 +173,14 @@ fn any_number_of_threads_gives_the_same_bytes() {
 }
 
 fn compare(stage: &str) {
-    let bless = std::env::var_os("PROVTRACE_BLESS").is_some_and(|value| value == "1");
     let args = STAGES.iter().find(|(name, _)| *name == stage).expect("a stage").1;
+    compare_all(cases().into_iter().map(|case| (case, stage, args)));
+}
+
+fn compare_all<'s>(jobs: impl Iterator<Item = (Case, &'s str, &'s [&'s str])>) {
+    let bless = std::env::var_os("PROVTRACE_BLESS").is_some_and(|value| value == "1");
     let mut failures = Vec::new();
-    for case in cases() {
+    for (case, stage, args) in jobs {
         let outcome = run(&case.args(args));
         assert_ran(&outcome, &case, stage);
         let golden = root().join("tests/golden").join(&case.name).join(stage);

@@ -76,7 +76,7 @@ impl Format {
         out: &mut dyn Write,
     ) -> io::Result<()> {
         match self {
-            Format::Table => table::write(report, style, with_evidence, out),
+            Format::Table => table::write(report, chronicles, style, with_evidence, out),
             Format::Json => json::write(report, out),
             Format::Html => html::write(report, chronicles, out),
         }

@@ -1,10 +1,14 @@
 //! Values → text. Every renderer writes to the writer that it is given.
 
+pub mod blame;
 pub mod course;
+pub mod explained;
+pub mod first;
 pub mod html;
 pub mod json;
 pub mod lanes;
 pub mod lesson;
+pub mod lives;
 pub mod medium;
 pub mod plain;
 pub mod reading;

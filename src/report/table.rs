@@ -7,13 +7,14 @@ use comfy_table::{Cell, CellAlignment, Color, ContentArrangement, LineStyle, Tab
 use textwrap::core::display_width;
 use textwrap::fill;
 
+use crate::chronicle::Chronicle;
 use crate::contract::{Incident, Report, TemplateRow};
 use crate::correlate::Mechanism;
 use crate::lifetime::LaunchedBy;
-use crate::report::course;
 use crate::report::plain::{count, harmless, short};
 use crate::report::reading::understanding;
 use crate::report::verdict::{remedy, template_name as name, verdict};
+use crate::report::{course, first};
 
 /// Rows of a ranking that are shown; all are in the JSON.
 pub(super) const ROWS: usize = 10;
@@ -38,6 +39,7 @@ pub struct Style {
 /// Of the writer.
 pub fn write(
     report: &Report,
+    chronicles: &[Chronicle],
     style: Style,
     with_evidence: bool,
     out: &mut dyn Write,
@@ -47,6 +49,34 @@ pub fn write(
         let caution = format!("Caution: {caution}.");
         writeln!(out, "{}\n", bold(&fill(&harmless(&caution), width), style))?;
     }
+    let only = first::only(report, chronicles);
+    match only {
+        Some(chronicle) => first::write(report, chronicle, style, out)?,
+        None => ranking(report, style, out)?,
+    }
+    // The first incident of a single device is told already.
+    let told = usize::from(only.is_some() && !with_evidence);
+    if report.incidents.len() > told {
+        let all = &report.incidents[told..];
+        let shown = all.len().min(INCIDENTS);
+        let proof = if with_evidence { "" } else { "; --evidence shows the lines that prove them" };
+        let which = if told > 0 { "More incidents" } else { "Incidents" };
+        let title = match all.len() - shown {
+            0 => format!("{which}, newest last{proof}"),
+            more => format!("{which}, newest last ({more} earlier ones: --format json){proof}"),
+        };
+        writeln!(out, "{}", bold(&title, style))?;
+        incidents(&all[all.len() - shown..], with_evidence, out)?;
+        writeln!(out)?;
+    }
+    others(report, out)?;
+    course::write(report, style, out)?;
+    understanding(report, style, out)
+}
+
+/// The answer for many devices: the worst templates and steps.
+fn ranking(report: &Report, style: Style, out: &mut dyn Write) -> io::Result<()> {
+    let width = usize::from(style.width);
     writeln!(out, "{}\n", bold(&fill(&verdict(report), width), style))?;
     if let Some(remedy) = remedy(report) {
         writeln!(out, "{}\n", fill(&remedy, width))?;
@@ -69,20 +99,7 @@ pub fn write(
         writeln!(out, "{}", bold("Steps, worst first", style))?;
         writeln!(out, "{}\n", steps(report, style).trim_fmt())?;
     }
-    if !report.incidents.is_empty() {
-        let shown = report.incidents.len().min(INCIDENTS);
-        let proof = if with_evidence { "" } else { "; --evidence shows the lines that prove them" };
-        let title = match report.incidents.len() - shown {
-            0 => format!("Incidents, newest last{proof}"),
-            more => format!("Incidents, newest last ({more} earlier ones: --format json){proof}"),
-        };
-        writeln!(out, "{}", bold(&title, style))?;
-        incidents(&report.incidents[report.incidents.len() - shown..], with_evidence, out)?;
-        writeln!(out)?;
-    }
-    others(report, out)?;
-    course::write(report, style, out)?;
-    understanding(report, style, out)
+    Ok(())
 }
 
 pub(super) fn bold(text: &str, style: Style) -> String {
@@ -123,13 +140,19 @@ fn rate_cell(rate: f64, style: Style) -> Cell {
 }
 
 fn templates(report: &Report, style: Style) -> Table {
-    let mut header =
-        vec!["#", "template", "affected", "rate", "95 % interval", "devices", "minutes lost"];
-    let workaround = report.templates.iter().any(|row| row.workaround_runs > 0);
-    header.extend(workaround.then_some("workaround in"));
+    let header = [
+        "#",
+        "template",
+        "affected",
+        "rate",
+        "95 % interval",
+        "devices",
+        "minutes lost",
+        "workaround",
+    ];
     let mut table = table(style, &header);
     for row in report.templates.iter().take(ROWS) {
-        let mut cells = vec![
+        table.add_row(vec![
             number(row.rank),
             Cell::new(name(row.template.as_deref())),
             number(format!("{} of {}", row.affected_runs, row.runs)),
@@ -137,13 +160,24 @@ fn templates(report: &Report, style: Style) -> Table {
             number(format!("{} … {}", percent(row.rate_low), percent(row.rate_high))),
             number(row.devices),
             number(format!("{:.0}", row.minutes_lost)),
-        ];
-        cells
-            .extend(workaround.then(|| number(format!("{} of {}", row.workaround_runs, row.runs))));
-        table.add_row(cells);
+            Cell::new(workaround(row)),
+        ]);
     }
     more(&mut table, report.templates.len());
     table
+}
+
+/// Whether the vendor's workaround was in force on the template's devices, run by run.
+fn workaround(row: &TemplateRow) -> String {
+    let (runs, unknown) = (row.runs, row.workaround_unknown_runs);
+    match row.workaround_runs {
+        _ if unknown == runs => "not known".to_owned(),
+        0 if unknown == 0 => "none".to_owned(),
+        0 => format!("none ({unknown} not known)"),
+        all if all == runs => "all".to_owned(),
+        some if unknown == 0 => format!("{some} of {runs}"),
+        some => format!("{some} of {runs} ({unknown} not known)"),
+    }
 }
 
 fn more(table: &mut Table, rows: usize) {
