@@ -326,7 +326,7 @@ impl Drafter<'_> {
             ended: self.moment(own.end.at),
             ended_known: own.end.known,
             launched_by: own.launched_by,
-            waited: own.program == Program::Vulscan && own.active.is_some(),
+            waited: own.program == Program::Vulscan && (own.waited || own.waits.is_some()),
             refused: own.refused.is_some(),
             launch_only: own.is_launch_only(),
             messenger: own.messenger,

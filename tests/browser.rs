@@ -158,6 +158,9 @@ fn big(folder: &Path) -> Value {
     assert!(bytes < BYTES, "{bytes} bytes");
     let title = fs::read_to_string(&page).expect("a page");
     let title = title.split("<h1 id=\"verdict\">").nth(1).and_then(|rest| rest.split('<').next());
-    let title = title.expect("a verdict").replace("&#x2f;", "/").replace("&quot;", "\"");
+    let mut title = title.expect("a verdict").to_owned();
+    for (escaped, plain) in [("&#x2f;", "/"), ("&quot;", "\""), ("&#x27;", "'"), ("&amp;", "&")] {
+        title = title.replace(escaped, plain);
+    }
     json!({"kind": "big", "file": page, "verdict": title, "seconds": SECONDS})
 }

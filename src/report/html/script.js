@@ -184,7 +184,7 @@
       const refused = steps.map(one).join("; ");
       if (holder === null) return "Refused, and the holder is not seen in this run: " + refused + ".";
       const by = holder.by === "unknown" ? "" : " by " + holder.by;
-      const waited = holder.waited ? ", waited, and was at work from " + clock(own, holder.active) : ", and worked";
+      const waited = !holder.waited ? ", and worked" : holder.active > holder.from ? ", waited, and was at work from " + clock(own, holder.active) : ", waited, and lived";
       return process(holder) + " was launched at " + clock(own, holder.from) + by + waited + " until " + clock(own, holder.to)
         + (holder.openEnd ? " at least" : "") + ". Meanwhile refused: " + refused + ".";
     };
@@ -301,11 +301,13 @@
       shapes.push(svg("circle", { class: "launch", cx: x1, cy: mid, r: 5 }));
     } else {
       told.push((life.openStart ? "Seen from " : "From ") + clock(own, life.from) + " (" + life.fromKnown + ") to " + clock(own, life.to) + " (" + life.toKnown + "), " + length(life.to - life.from));
-      if (life.waited) {
+      const waited = life.waited && life.active > life.from;
+      if (waited) {
         told.push("Waited " + length(life.active - life.from) + ", at work from " + clock(own, life.active));
         shapes.push(svg("rect", { class: "waiting", x: x1, y, width: Math.max(1, xa - x1), height: thick }));
       }
-      const work = life.waited ? xa : x1;
+      if (life.waited && !waited) told.push("It waited; until when is not seen");
+      const work = waited ? xa : x1;
       shapes.push(svg("rect", { class: kind, x: work, y, width: Math.max(2, x2 - work), height: thick }));
       if (life.openEnd) {
         told.push("Its end is not stated: it may have lived longer");
@@ -373,7 +375,7 @@
       ...own.marks.map((mark) => [mark.at, null, ["agent installed", "session begins", "clock set", "daylight saving ends"][mark.what], mark.minutes === null ? "" : mark.minutes + " min"]),
       ...own.steps.map((step) => [step.from, step.to, "step " + step.ordinal + ": " + step.name, OUTCOMES[step.outcome]]),
       ...own.lives.map((life) => [life.from, life.launchOnly ? null : life.to, process(life),
-        [life.launchOnly ? "only its launch is known" : life.waited ? "waited until " + clock(own, life.active) : "", life.openEnd && !life.launchOnly ? "end not stated" : "", life.held.length ? "held " + plural(life.held.length, "step") : ""].filter(Boolean).join("; ")]),
+        [life.launchOnly ? "only its launch is known" : life.waited && life.active > life.from ? "waited until " + clock(own, life.active) : "", life.openEnd && !life.launchOnly ? "end not stated" : "", life.held.length ? "held " + plural(life.held.length, "step") : ""].filter(Boolean).join("; ")]),
     ].sort((a, b) => a[0] - b[0]);
     const head = ["From", "To", "What", "How"].map((title) => tag("th", { scope: "col" }, title));
     return tag("details", {}, tag("summary", {}, "The same as a list"), tag("div", { class: "scroll" }, tag("table", {},
@@ -389,7 +391,7 @@
     return tag("ul", { class: "keys", "aria-label": "Legend" }, ...[
       step(1) && key("refused", svg("path", { class: "cross", d: "M8 2l10 10m0 -10l-10 10" })),
       step(0) && key("step", box("done")), step(2) && key("failed otherwise", box("fail")), step(3) && key("no end seen", box("none")),
-      has((life) => life.waited) && key("scan waits", box("waiting")), has((life) => life.program === "vulscan.exe") && key("scans", box("work")),
+      has((life) => life.waited && life.active > life.from) && key("scan waits", box("waiting")), has((life) => life.program === "vulscan.exe") && key("scans", box("work")),
       has((life) => life.program === "PolicySync.exe") && key("policy sync", box("policy")), has((life) => life.program === "sdclient.exe") && key("other sdclient", box("foreign")),
       has((life) => life.held.length) && key("held a step", svg("rect", { class: "held", x: 1, y: 1, width: 22, height: 12 })),
       has((life) => life.openEnd) && key("end not stated", svg("path", { class: "open-end o-work", d: "M10 0l4 3.5l-4 3.5l4 3.5l-4 3.5" })),
