@@ -99,7 +99,7 @@ mod tests {
             template: None,
             steps: steps.iter().map(step).collect(),
             state: RunState::Finished,
-            workaround: false,
+            workaround: Some(false),
             minutes_lost: None,
         };
         DeviceReport { device: name.to_owned(), runs: vec![run], ..DeviceReport::default() }

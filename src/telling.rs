@@ -192,7 +192,7 @@ fn waited_for(scene: &Scene, blocker: &LifetimeSpan) -> Option<Sentence> {
                     own.program == "sdclient.exe" && !own.messenger && !own.launch_only
                 });
             let own = others.find(|own| own.launched.millis <= at && at <= own.ended.millis)?;
-            (capital(&process(own)), &own.ended, own)
+            (format!("The other {}", process(own)), &own.ended, own)
         }
     };
     let text = format!("{name} ended at {} ({}).", scene.time(ended), end_known(own.ended_known));
