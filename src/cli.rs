@@ -168,8 +168,9 @@ pub struct AnalyzeArgs {
     /// What is read.
     #[command(flatten)]
     pub input: InputArgs,
-    /// Write to this file, not to standard output, in the format of its name: .txt, .json; can be
-    /// repeated, for several reports of one analysis
+    /// Write to this file, not to standard output, in the format of its name: .txt, .json, .md,
+    /// .csv, .parquet, .timesketch.jsonl, .timesketch.csv, .trace.json; can be repeated, for several
+    /// reports of one analysis
     #[arg(short, long, value_name = "FILE")]
     pub output: Vec<PathBuf>,
     /// Only steps that began at or after this time: 2025-03-24, 2025-03-24T10:00 (each device's
@@ -244,6 +245,19 @@ pub enum Format {
     Table,
     /// For programs: see docs/REPORT.md
     Json,
+    /// For tickets and wikis
+    #[value(name = "md", alias = "markdown")]
+    Markdown,
+    /// Incidents for spreadsheets; with -o also templates and steps, beside it
+    Csv,
+    /// Incidents for DuckDB, pandas …; with -o also lifetimes and step runs, beside it
+    Parquet,
+    /// All moments for Timesketch, one JSON object a line
+    TimesketchJsonl,
+    /// The same as CSV
+    TimesketchCsv,
+    /// All devices as tracks for ui.perfetto.dev or chrome://tracing
+    Trace,
 }
 
 /// How a survey is written.

@@ -137,6 +137,13 @@ pub fn logged(stamp: Stamp) -> String {
     naive(stamp).map_or_else(String::new, |local| format_time(local, ""))
 }
 
+/// A time as [`Clock::show`] prints it: milliseconds, and whether they are UTC.
+pub fn read_shown(text: &str) -> Option<(i64, bool)> {
+    let (local, utc) = text.strip_suffix('Z').map_or((text, false), |local| (local, true));
+    let time = NaiveDateTime::parse_from_str(local, "%Y-%m-%dT%H:%M:%S%.f").ok()?;
+    Some((time.and_utc().timestamp_millis(), utc))
+}
+
 /// Minutes from `earlier` to `later`.
 pub fn minutes(later: Stamp, earlier: Stamp) -> f64 {
     // Stamps of logs lie within some thousand years: exact in an f64.

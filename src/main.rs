@@ -85,6 +85,7 @@ use crate::intake::{
     NO_REPORT, find, finish, in_parallel, nothing_readable, output, request, status, style,
     tell_skipped,
 };
+use crate::output::Output;
 use crate::progress::Progress;
 use crate::report::medium::Target;
 use crate::report::records::Records;
@@ -125,6 +126,13 @@ fn analyze(args: &AnalyzeArgs) -> Result<u8, Failure> {
         args.tasks.as_deref(),
         Window { since: args.since, until: args.until },
     )?;
+    if targets.iter().any(|target| target.path.is_none() && target.medium.is_binary())
+        && output::is_terminal()
+    {
+        return Err(Failure::Asked(
+            "this format is no text: write it to a file with -o".to_owned(),
+        ));
+    }
     request.kept =
         targets.iter().map(|target| target.medium.needs()).max().unwrap_or(Kept::Nothing);
     expect(args, &mut request)?;
@@ -157,9 +165,14 @@ fn write(
 ) -> Result<(), Failure> {
     for target in targets {
         let style = style(target.path.is_some(), None);
-        let mut out = output(target.path.as_deref(), share)?;
-        target.medium.write(report, chronicles, style, args.evidence, &mut out)?;
-        out.finish()?;
+        let mut whole = Vec::new();
+        for (path, part) in target.files() {
+            let mut out = output(path.as_deref(), share)?;
+            target.medium.write(part, report, chronicles, style, args.evidence, &mut out)?;
+            whole.push(out);
+        }
+        // The files of one target appear together, once all are written.
+        whole.into_iter().try_for_each(Output::finish)?;
     }
     Ok(())
 }

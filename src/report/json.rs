@@ -13,6 +13,19 @@ pub fn write(report: &impl Serialize, out: &mut dyn Write) -> io::Result<()> {
     out.write_all(b"\n")
 }
 
+/// A value on one line.
+///
+/// # Errors
+/// None that our own values can cause.
+pub fn line(value: &(impl Serialize + ?Sized)) -> io::Result<String> {
+    Ok(serde_json::to_string(value)?)
+}
+
+/// The contract's word for a value of one of our own enums.
+pub fn word(value: &impl Serialize) -> Option<String> {
+    serde_json::to_value(value).ok()?.as_str().map(str::to_owned)
+}
+
 /// Writes the control characters U+0080 to U+009F as escapes: some terminals obey them, and
 /// JSON may hold them only in strings, where an escape says the same.
 struct Shield<'o> {

@@ -1,13 +1,19 @@
 //! Values → text. Every renderer writes to the writer that it is given.
 
+pub mod columns;
 pub mod course;
 pub mod json;
 pub mod lanes;
 pub mod lesson;
+pub mod markdown;
 pub mod medium;
 pub mod plain;
 pub mod reading;
 pub mod records;
+pub mod sheet;
+pub mod spreadsheet;
 pub mod survey;
 pub mod table;
+pub mod timesketch;
 pub mod verdict;
+pub mod viewer;
