@@ -32,6 +32,8 @@ pub enum Command {
     Events(EventsArgs),
     /// Print the lifetimes of each device's processes as swim-lanes (--device for one)
     Timeline(TimelineArgs),
+    /// Say what really changed between two JSON reports, or two periods of one share
+    Compare(CompareArgs),
     /// What is known of the logs' wording; check overlays, and what is understood of a share
     Formats(FormatsArgs),
 }
@@ -205,6 +207,33 @@ pub struct AnalyzeArgs {
     /// Exit with status 1 if the report has this
     #[arg(long, value_enum, value_name = "CONDITION")]
     pub fail_on: Option<FailOn>,
+}
+
+/// `compare`
+#[derive(Debug, Args)]
+pub struct CompareArgs {
+    /// What is read: BEFORE and AFTER, two reports of `analyze -o report.json`; with --at logs.
+    #[command(flatten)]
+    pub input: InputArgs,
+    /// Compare the runs of the logs in PATH that began before this time with those that began at or
+    /// after it: 2025-03-24, 2025-03-24T10:00 (each device's own time) or 2025-03-24T10:00Z
+    #[arg(long, value_name = "TIME", value_parser = read_bound)]
+    pub at: Option<Bound>,
+    /// Where it is written.
+    #[command(flatten)]
+    pub output: OutputArgs,
+    /// Names from the core: CSV with the columns task_id,template[,step]
+    #[arg(long, value_name = "FILE")]
+    pub tasks: Option<PathBuf>,
+    /// Devices that are read side by side [default: one per core]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1024))]
+    pub threads: Option<u16>,
+    /// No progress bar
+    #[arg(long)]
+    pub no_progress: bool,
+    /// How it is written [default: by the name of the file, else table]
+    #[arg(long, value_enum)]
+    pub format: Option<SurveyFormat>,
 }
 
 /// `events`

@@ -182,6 +182,15 @@ fn given(device: &str, rules: &[ZoneRule]) -> Option<Zone> {
     rules.iter().rfind(fits).or_else(general).map(|rule| rule.zone)
 }
 
+impl std::fmt::Display for Bound {
+    fn fmt(&self, out: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Bound::Local(time) => out.write_str(&format_time(*time, "")),
+            Bound::Utc(time) => out.write_str(&format_time(time.naive_utc(), "Z")),
+        }
+    }
+}
+
 /// One bound of a window: in each device's own time, or an instant.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Bound {

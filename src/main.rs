@@ -13,6 +13,7 @@ mod chronicle;
 mod citation;
 mod cli;
 mod clock;
+mod comparison;
 mod contract;
 mod correlate;
 mod course;
@@ -45,6 +46,7 @@ mod provision;
 mod rank;
 mod recognise;
 mod report;
+mod rereading;
 mod roles;
 mod run;
 mod sample;
@@ -74,11 +76,13 @@ use rayon::prelude::*;
 
 use crate::chronicle::Chronicle;
 use crate::cli::{
-    AnalyzeArgs, CheckArgs, Cli, Command, EventsArgs, FailOn, FormatsCommand, LearnArgs,
-    SurveyFormat, TimelineArgs,
+    AnalyzeArgs, CheckArgs, Cli, Command, CompareArgs, EventsArgs, FailOn, FormatsCommand,
+    LearnArgs, SurveyFormat, TimelineArgs,
 };
-use crate::clock::Window;
+use crate::clock::{Bound, Window};
+use crate::comparison::Period;
 use crate::contract::Report;
+use crate::device::DeviceReport;
 use crate::discover::{Share, Skipped};
 use crate::failure::Failure;
 use crate::intake::{
@@ -103,6 +107,7 @@ fn main() -> process::ExitCode {
         Command::Analyze(args) => analyze(args),
         Command::Events(args) => events(args),
         Command::Timeline(args) => timeline(args),
+        Command::Compare(args) => compare(args),
         Command::Formats(args) => formats(&args.command),
     };
     match done {
@@ -175,6 +180,50 @@ fn write(
         whole.into_iter().try_for_each(Output::finish)?;
     }
     Ok(())
+}
+
+/// `compare`: two reports, or two periods of one share.
+fn compare(args: &CompareArgs) -> Result<u8, Failure> {
+    let path = args.output.output.as_deref();
+    let (periods, share, skipped) = match args.at {
+        Some(at) => periods(args, at)?,
+        None => (intake::reports(&args.input.paths, path)?, Share::default(), Vec::new()),
+    };
+    let [before, after] = periods;
+    let comparison = comparison::compare(before, after);
+    let mut out = output(path, &share)?;
+    match report::medium::of_comparison(path, args.format) {
+        SurveyFormat::Json => report::json::write(&comparison, &mut out)?,
+        SurveyFormat::Table => {
+            report::difference::write(&comparison, style(path.is_some(), None), &mut out)?;
+        }
+    }
+    out.finish()?;
+    Ok(status(&args.input, &skipped, 0))
+}
+
+/// The runs of a share before and after a time, the share, and what of it could not be read.
+fn periods(args: &CompareArgs, at: Bound) -> Result<([Period; 2], Share, Vec<Skipped>), Failure> {
+    let mut request = request(&args.input, args.tasks.as_deref(), Window::default())?;
+    request.split = Some(at);
+    let share = find(&args.input, &request)?;
+    let progress = Progress::new(&share, args.no_progress);
+    let devices: Vec<DeviceReport> = in_parallel(args.threads, || {
+        let analyze = |device| device::analyze(device, &request, &|bytes| progress.read(bytes));
+        share.devices.par_iter().map(analyze).collect()
+    })?;
+    progress.finish();
+    let unread = devices.iter().flat_map(|device| &device.skipped);
+    let skipped: Vec<Skipped> = share.skipped.iter().chain(unread).cloned().collect();
+    tell_skipped(&skipped);
+    if devices.iter().all(|device| device.files == 0) {
+        return Err(nothing_readable(&share, skipped.len()));
+    }
+    let [before, after] = summary::periods(devices)
+        .map_err(|error| Failure::Asked(format!("the ranking failed: {error}")))?;
+    let before = Period { source: format!("runs that began before {at}"), ..before };
+    let after = Period { source: format!("runs that began at {at} or later"), ..after };
+    Ok(([before, after], share, skipped))
 }
 
 /// `events`: one source after the other, in order.

@@ -99,6 +99,7 @@ mod tests {
             steps: steps.iter().map(step).collect(),
             state: RunState::Finished,
             workaround: false,
+            later: false,
             minutes_lost: None,
         };
         DeviceReport { device: name.to_owned(), runs: vec![run], ..DeviceReport::default() }

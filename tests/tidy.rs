@@ -19,7 +19,7 @@ const LONGEST_FILE: usize = 400;
 const FLAT_TABLES: [(&str, &str); 0] = [];
 
 /// The modules of the binary in the order in which data flows: each uses only those before it.
-const FLOW: [&str; 64] = [
+const FLOW: [&str; 66] = [
     "paths",
     "failure",
     "place",
@@ -68,6 +68,8 @@ const FLOW: [&str; 64] = [
     "chronicle",
     "course",
     "chance",
+    "comparison",
+    "rereading",
     "suspicion",
     "device",
     "signature",
@@ -87,18 +89,19 @@ const FLOW: [&str; 64] = [
 ];
 
 /// The home of every outside package: the only files that may know it.
-const HOMES: [(&str, &[&str]); 33] = [
+const HOMES: [(&str, &[&str]); 34] = [
     // The program.
     ("chrono", &["src/clock.rs", "src/zones.rs"]),
     ("chrono-tz", &["src/zones.rs"]),
     ("clap", &["src/cli.rs", "src/main.rs"]),
-    ("comfy-table", &["src/report/survey.rs", "src/report/table.rs"]),
+    ("comfy-table", &["src/report/difference.rs", "src/report/survey.rs", "src/report/table.rs"]),
     ("console", &["src/progress.rs"]),
-    ("csv", &["src/tasks.rs"]),
+    ("csv", &["src/report/spreadsheet.rs", "src/report/timesketch.rs", "src/tasks.rs"]),
     ("evtx", &["src/eventlog.rs"]),
     ("flate2", &["src/place.rs"]),
     ("indicatif", &["src/progress.rs"]),
     ("memchr", &["src/block.rs"]),
+    ("parquet", &["src/report/columns.rs"]),
     ("polars", &["src/rank.rs", "src/summary.rs"]),
     ("rayon", &["src/discover.rs", "src/intake.rs", "src/learn.rs", "src/main.rs"]),
     ("regex", &["src/provision.rs"]),
@@ -108,6 +111,7 @@ const HOMES: [(&str, &[&str]); 33] = [
         &[
             "src/changes.rs",
             "src/chronicle.rs",
+            "src/comparison.rs",
             "src/contract.rs",
             "src/correlate.rs",
             "src/coverage.rs",
@@ -115,16 +119,34 @@ const HOMES: [(&str, &[&str]); 33] = [
             "src/ending.rs",
             "src/lifetime.rs",
             "src/report/json.rs",
+            "src/rereading.rs",
             "src/run.rs",
             "src/survey.rs",
         ],
     ),
-    ("serde_json", &["src/eventlog.rs", "src/report/json.rs"]),
+    (
+        "serde_json",
+        &[
+            "src/eventlog.rs",
+            "src/report/json.rs",
+            "src/report/timesketch.rs",
+            "src/report/viewer.rs",
+            "src/rereading.rs",
+        ],
+    ),
     ("sha2", &["src/device.rs", "src/signature.rs"]),
     ("statrs", &["src/chance.rs"]),
     ("strsim", &["src/zones.rs"]),
     ("tempfile", &["src/output.rs"]),
-    ("textwrap", &["src/report/lesson.rs", "src/report/survey.rs", "src/report/table.rs"]),
+    (
+        "textwrap",
+        &[
+            "src/report/difference.rs",
+            "src/report/lesson.rs",
+            "src/report/survey.rs",
+            "src/report/table.rs",
+        ],
+    ),
     ("walkdir", &["src/discover.rs"]),
     ("zip", &["src/archive.rs"]),
     // The parsers.

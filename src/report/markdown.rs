@@ -47,9 +47,8 @@ fn escaped(text: &str) -> String {
             '<' => safe.push_str("&lt;"),
             '>' => safe.push_str("&gt;"),
             '|' => safe.push_str("&#124;"),
-            // Nobody is called, and nothing is linked, by a name in a log.
+            // Nobody is called by a name in a log.
             '@' => safe.push_str("@\u{2060}"),
-            ':' => safe.push_str("&#58;"),
             '\\' | '`' | '*' | '_' | '{' | '}' | '[' | ']' | '#' | '~' | '!' | '$' => {
                 safe.push('\\');
                 safe.push(c);
@@ -57,7 +56,8 @@ fn escaped(text: &str) -> String {
             other => safe.push(other),
         }
     }
-    safe
+    // Nor is anything linked.
+    safe.replace("://", "&#58;//").replace("www.", "www&#46;").replace("WWW.", "WWW&#46;")
 }
 
 /// Lines as they are, between fences.

@@ -4,7 +4,7 @@ use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
 use crate::chronicle::Chronicle;
-use crate::cli::Format;
+use crate::cli::{Format, SurveyFormat};
 use crate::contract::Report;
 use crate::discover::slashed;
 use crate::report::table::Style;
@@ -120,6 +120,24 @@ pub fn targets(paths: &[PathBuf], format: Option<Format>) -> Result<Vec<Target>,
 fn by_name(path: &Path) -> Option<Format> {
     let name = path.file_name()?.to_string_lossy().to_ascii_lowercase();
     ENDINGS.iter().find(|(ending, _)| name.ends_with(ending)).map(|(_, format)| *format)
+}
+
+/// How a comparison is written: as it is asked for, or as the file's name says.
+pub fn of_comparison(path: Option<&Path>, format: Option<SurveyFormat>) -> SurveyFormat {
+    let by_name = match path.and_then(by_name) {
+        Some(Format::Json) => SurveyFormat::Json,
+        Some(
+            Format::Table
+            | Format::Markdown
+            | Format::Csv
+            | Format::Parquet
+            | Format::TimesketchJsonl
+            | Format::TimesketchCsv
+            | Format::Trace,
+        )
+        | None => SurveyFormat::Table,
+    };
+    format.unwrap_or(by_name)
 }
 
 impl Format {

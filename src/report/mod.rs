@@ -2,6 +2,7 @@
 
 pub mod columns;
 pub mod course;
+pub mod difference;
 pub mod json;
 pub mod lanes;
 pub mod lesson;

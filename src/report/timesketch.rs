@@ -125,7 +125,7 @@ fn events(chronicles: &[Chronicle]) -> Vec<Event> {
         }
         for (item, life) in own.lifetimes.iter().enumerate() {
             add(&life.launched, What::Launched, item);
-            if life.waited {
+            if life.waited && life.active_from != life.launched {
                 add(&life.active_from, What::Active, item);
             }
             if !life.launch_only {
