@@ -95,10 +95,12 @@ fn p_value(p: f64) -> String {
 }
 
 fn rows<'r>(all: impl Iterator<Item = &'r Row>, steps: bool, style: Style) -> String {
-    let mut header = vec!["template", "before", "after", "change", "95 % interval", "p", "verdict"];
-    header.push("workaround");
+    let mut header = vec!["template", "before", "after", "change, interval", "p", "verdict"];
+    // Of a step it is its template's.
     if steps {
         header.insert(0, "step");
+    } else {
+        header.push("workaround");
     }
     let mut table = table(style, &header);
     let mut left = 0;
@@ -112,27 +114,32 @@ fn rows<'r>(all: impl Iterator<Item = &'r Row>, steps: bool, style: Style) -> St
             cells.push(Cell::new(short(row.step.as_deref().unwrap_or_default(), LETTERS)));
         }
         cells.push(Cell::new(short(&template_name(row.template.as_deref()), LETTERS)));
-        let points = |value: f64| format!("{:+.0}", value * 100.0);
-        let interval = row.change_low.zip(row.change_high);
         cells.extend([
             number(rate(row.before.as_ref())),
             number(rate(row.after.as_ref())),
-            number(row.change.map(points).unwrap_or_default()),
-            number(
-                interval
-                    .map(|(low, high)| format!("{} … {}", points(low), points(high)))
-                    .unwrap_or_default(),
-            ),
+            number(change(row)),
             number(row.p_corrected.map(p_value).unwrap_or_default()),
             verdict(row.verdict, style),
-            Cell::new(workaround(row)),
         ]);
+        if !steps {
+            cells.push(Cell::new(workaround(row)));
+        }
         table.add_row(cells);
     }
     if left > 0 {
         table.add_row(vec![Cell::new(format!("… and {left} more: --format json"))]);
     }
     table.trim_fmt()
+}
+
+/// `-43 (-60 … -21)`
+fn change(row: &Row) -> String {
+    let (Some(change), Some(low), Some(high)) = (row.change, row.change_low, row.change_high)
+    else {
+        return String::new();
+    };
+    let points = |value: f64| format!("{:+.0}", value * 100.0);
+    format!("{} ({} … {})", points(change), points(low), points(high))
 }
 
 fn rate(rate: Option<&Rate>) -> String {
