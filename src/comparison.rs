@@ -180,13 +180,9 @@ pub fn compare(before: Period, after: Period) -> Comparison {
         }
         (all.runs > 0).then_some(all)
     };
-    let mut overall = row(&(None, None), [total(&before), total(&after)], [InForce::None; 2]);
-    for (side, all) in [(&mut overall.before, total(&before)), (&mut overall.after, total(&after))]
-    {
-        if let (Some(side), Some(all)) = (side, all) {
-            side.workaround = InForce::of(all);
-        }
-    }
+    let sides = [total(&before), total(&after)];
+    let in_force = sides.map(|side| side.map_or(InForce::None, InForce::of));
+    let mut overall = row(&(None, None), sides, in_force);
     judge(std::slice::from_mut(&mut overall));
     Comparison {
         schema: "provtrace.comparison.v1",
@@ -305,18 +301,14 @@ fn warnings(before: &Period, after: &Period) -> Vec<String> {
     if before.caution == after.caution {
         warnings.extend(before.caution.clone());
     } else {
-        let told = |which, period: &Period| {
-            period.caution.as_ref().map(|caution| format!("{which}: {caution}"))
-        };
-        warnings.extend([told("before", before), told("after", after)].into_iter().flatten());
+        for (period, side) in [(before, "before"), (after, "after")] {
+            warnings.extend(period.caution.iter().map(|caution| format!("{side}: {caution}")));
+        }
     }
     let shared = before.templates.keys().any(|name| after.templates.contains_key(name));
     if !(shared || before.templates.is_empty() || after.templates.is_empty()) {
-        warnings.push(
-            "no template occurs on both sides; analyze both with the same --tasks mapping, so that a template \
-             has one name"
-                .to_owned(),
-        );
+        let told = "no template occurs on both sides; analyze both with the same --tasks mapping";
+        warnings.push(told.to_owned());
     }
     warnings
 }
@@ -391,13 +383,12 @@ mod tests {
             names.iter().map(|name| (name.as_str(), 30, 0, 0)).collect();
         let quiet = rows.clone();
         rows.push(("loud", 30, 8, 0));
-        let (mut before, mut after) = (period(&rows), period(&quiet));
+        let (before, mut after) = (period(&rows), period(&quiet));
         after.templates.extend(period(&[("loud", 30, 0, 0)]).templates);
         let alone = compare(before.clone(), after.clone());
         assert_eq!(alone.templates[0].verdict, Verdict::Better);
         assert_eq!(alone.templates[0].p, alone.templates[0].p_corrected);
-        std::mem::swap(&mut before, &mut after);
-        assert_eq!(compare(before, after).templates[0].verdict, Verdict::Worse);
+        assert_eq!(compare(after, before).templates[0].verdict, Verdict::Worse);
     }
 
     #[test]

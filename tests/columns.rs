@@ -177,6 +177,9 @@ fn hostile_names_do_no_harm() {
     assert!(fence.is_none(), "every fence is closed");
 }
 
+/// From when, until when, and what.
+type Slice<'v> = (u64, u64, &'v Value);
+
 /// Slices on a lane don't overlap, everything has a name, and each arrow leads from a slice of the
 /// holder to a slice that is the refused step.
 #[test]
@@ -187,7 +190,7 @@ fn the_trace_can_be_drawn() {
     let events = list(&trace, "traceEvents");
     let of = |phase: &'static str| events.iter().filter(move |own| own["ph"] == phase);
     let place = |own: &Value| (count(own, "pid"), count(own, "tid"));
-    let mut lanes: BTreeMap<(u64, u64), Vec<(u64, u64, &Value)>> = BTreeMap::new();
+    let mut lanes: BTreeMap<(u64, u64), Vec<Slice>> = BTreeMap::new();
     for own in of("X") {
         let from = count(own, "ts");
         assert!(count(own, "dur") > 0, "{own}");

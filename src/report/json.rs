@@ -18,7 +18,9 @@ pub fn write(report: &impl Serialize, out: &mut dyn Write) -> io::Result<()> {
 /// # Errors
 /// None that our own values can cause.
 pub fn line(value: &(impl Serialize + ?Sized)) -> io::Result<String> {
-    Ok(serde_json::to_string(value)?)
+    let mut line = Vec::new();
+    serde_json::to_writer(Shield { out: &mut line, carried: None }, value)?;
+    String::from_utf8(line).map_err(io::Error::other)
 }
 
 /// The contract's word for a value of one of our own enums.

@@ -194,7 +194,7 @@ fn step(known: &Incidents<'_>, device: &Chronicle, event: Event) -> Told {
         Some(code) => format!("{outcome}, {code}"),
         None => format!("ended, outcome {outcome}"),
     };
-    let message = format!("{}: step {:?} {end}", harmless(&device.device), own.name);
+    let message = format!("{}: step \"{}\" {end}", device.device, own.name);
     let mut told = vec![
         ("message", json!(harmless(&message))),
         ("datetime", json!(at.shown)),

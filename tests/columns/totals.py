@@ -43,7 +43,7 @@ def duck():
             same(f"{name}: ids", found, ids)
         same(f"{name}: devices", query(f"select count(distinct device) from '{name}'"), [(devices,)])
         attempts = sum(own["attempts"] for own in incidents)
-        found = query(f"select coalesce(sum(attempts), 0)::bigint from '{name}'")
+        found = query(f"select coalesce(sum(attempts::bigint), 0)::bigint from '{name}'")
         same(f"{name}: attempts", found, [(attempts,)])
     found = query("select coalesce(sum(json_array_length(evidence)), 0)::bigint from 'out.parquet'")
     same("lines of evidence", found, [(lines,)])
