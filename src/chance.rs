@@ -249,9 +249,7 @@ mod tests {
     /// The sums from the ends are those of all numbers.
     #[test]
     fn the_test_leaves_nothing_out() {
-        for (a, n, b, m) in
-            [(1, 9, 7, 30), (20, 30, 4, 9), (0, 5, 5, 5), (300, 400, 100, 200), (3, 1000, 9, 1100)]
-        {
+        for (a, n, b, m) in [(1, 9, 7, 30), (20, 30, 4, 9), (0, 5, 5, 5), (300, 400, 100, 200)] {
             let (one, other) = (share(a, n), share(b, m));
             let table = Table::of(one, other).expect("a table");
             let seen = table.drawn.pmf(a);
@@ -259,6 +257,9 @@ mod tests {
             let wanted: f64 = all.filter(|chance| *chance <= seen * (1.0 + SAME)).sum();
             assert!((one.same_as(other) / wanted - 1.0).abs() < 1e-9, "{one:?} {other:?}");
         }
+        // In exact fractions.
+        let thousands = share(3, 1000).same_as(share(9, 1100));
+        assert!((thousands / 0.150_328_715_477_289 - 1.0).abs() < 1e-9, "{thousands}");
         let many = share(2_000_000, 10_000_000).same_as(share(2_001_000, 10_000_000));
         assert!((0.4..0.8).contains(&many), "{many}");
     }
