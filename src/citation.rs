@@ -23,3 +23,9 @@ pub fn quote(logs: &DeviceLogs, proof: &Proof) -> Evidence {
         text: entry.quote.text.to_string(),
     }
 }
+
+/// Where a line stands: `path!/member:line`.
+pub fn quoted_at(own: &Evidence) -> String {
+    let member = own.member.as_ref().map(|member| format!("!/{member}")).unwrap_or_default();
+    format!("{}{member}:{}", own.path, own.line)
+}

@@ -36,6 +36,8 @@ pub enum Command {
     Explain(ExplainArgs),
     /// Print where the time of each run went (--device for one)
     Blame(TimelineArgs),
+    /// Say what really changed between two JSON reports, or two periods of one share
+    Compare(CompareArgs),
     /// What is known of the logs' wording; check overlays, and what is understood of a share
     Formats(FormatsArgs),
 }
@@ -173,8 +175,9 @@ pub struct AnalyzeArgs {
     /// What is read.
     #[command(flatten)]
     pub input: InputArgs,
-    /// Write to this file, not to standard output, in the format of its name: .txt, .json, .html;
-    /// can be repeated, for several reports of one analysis
+    /// Write to this file, not to standard output, in the format of its name: .txt, .json, .html, .md,
+    /// .csv, .parquet, .timesketch.jsonl, .timesketch.csv, .trace.json; can be repeated, for several
+    /// reports of one analysis
     #[arg(short, long, value_name = "FILE")]
     pub output: Vec<PathBuf>,
     /// Only steps that began at or after this time: 2025-03-24, 2025-03-24T10:00 (each device's
@@ -209,6 +212,33 @@ pub struct AnalyzeArgs {
     /// Exit with status 1 if the report has this
     #[arg(long, value_enum, value_name = "CONDITION")]
     pub fail_on: Option<FailOn>,
+}
+
+/// `compare`
+#[derive(Debug, Args)]
+pub struct CompareArgs {
+    /// What is read: BEFORE and AFTER, two reports of `analyze -o report.json`; with --at logs.
+    #[command(flatten)]
+    pub input: InputArgs,
+    /// Compare the runs of the logs in PATH that began before this time with those that began at or
+    /// after it: 2025-03-24, 2025-03-24T10:00 (each device's own time) or 2025-03-24T10:00Z
+    #[arg(long, value_name = "TIME", value_parser = read_bound)]
+    pub at: Option<Bound>,
+    /// Where it is written.
+    #[command(flatten)]
+    pub output: OutputArgs,
+    /// Names from the core: CSV with the columns task_id,template[,step]
+    #[arg(long, value_name = "FILE")]
+    pub tasks: Option<PathBuf>,
+    /// Devices that are read side by side [default: one per core]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1024))]
+    pub threads: Option<u16>,
+    /// No progress bar
+    #[arg(long)]
+    pub no_progress: bool,
+    /// How it is written [default: by the name of the file, else table]
+    #[arg(long, value_enum)]
+    pub format: Option<SurveyFormat>,
 }
 
 /// `events`
@@ -283,6 +313,19 @@ pub enum Format {
     Json,
     /// A page for a browser, in one file
     Html,
+    /// For tickets and wikis
+    #[value(name = "md", alias = "markdown")]
+    Markdown,
+    /// Incidents for spreadsheets; with -o also templates and steps, beside it
+    Csv,
+    /// Incidents for DuckDB, pandas …; with -o also lifetimes and step runs, beside it
+    Parquet,
+    /// All moments for Timesketch, one JSON object a line
+    TimesketchJsonl,
+    /// The same as CSV
+    TimesketchCsv,
+    /// All devices as tracks for ui.perfetto.dev or chrome://tracing
+    Trace,
 }
 
 /// How a survey is written.

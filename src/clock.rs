@@ -126,6 +126,13 @@ pub fn logged(stamp: Stamp) -> String {
     naive(stamp).map_or_else(String::new, |local| format_time(local, ""))
 }
 
+/// A time as [`Clock::show`] prints it: milliseconds, and whether they are UTC.
+pub fn read_shown(text: &str) -> Option<(i64, bool)> {
+    let (local, utc) = text.strip_suffix('Z').map_or((text, false), |local| (local, true));
+    let time = NaiveDateTime::parse_from_str(local, "%Y-%m-%dT%H:%M:%S%.f").ok()?;
+    Some((time.and_utc().timestamp_millis(), utc))
+}
+
 /// Minutes from `earlier` to `later`.
 pub fn minutes(later: Stamp, earlier: Stamp) -> f64 {
     // Stamps of logs lie within some thousand years: exact in an f64.
@@ -162,6 +169,15 @@ fn given(device: &str, rules: &[ZoneRule]) -> Option<Zone> {
     };
     let general = || rules.iter().rfind(|rule| rule.pattern.is_none());
     rules.iter().rfind(fits).or_else(general).map(|rule| rule.zone)
+}
+
+impl std::fmt::Display for Bound {
+    fn fmt(&self, out: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Bound::Local(time) => out.write_str(&format_time(*time, "")),
+            Bound::Utc(time) => out.write_str(&format_time(time.naive_utc(), "Z")),
+        }
+    }
 }
 
 /// One bound of a window: in each device's own time, or an instant.

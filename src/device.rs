@@ -11,7 +11,7 @@ use sha2::{Digest, Sha256};
 use crate::changes::ChangeKnown;
 use crate::chronicle::{self, Chronicle};
 use crate::citation::{quote, to_tenth};
-use crate::clock::{self, Clock, minutes};
+use crate::clock::{self, Clock, Window, minutes};
 use crate::contract::{Blocker, ClockChange, Code, Incident, LongWait, Refused, UnfinishedRun};
 use crate::correlate::{self, Proof};
 use crate::course::Shown;
@@ -71,6 +71,14 @@ pub struct DeviceReport {
     pub chronicle: Option<Chronicle>,
 }
 
+impl DeviceReport {
+    /// Its runs before the time that parts two periods, or after it, and nothing else.
+    pub fn runs_of(&self, later: bool) -> DeviceReport {
+        let runs = self.runs.iter().filter(|run| run.later == later).cloned().collect();
+        DeviceReport { device: self.device.clone(), runs, ..DeviceReport::default() }
+    }
+}
+
 /// What is kept of a run.
 #[derive(Debug, Clone)]
 pub struct RunReport {
@@ -84,6 +92,8 @@ pub struct RunReport {
     pub state: RunState,
     /// Whether the vendor's workaround was in force on the device; `None` where no log shows it.
     pub workaround: Option<bool>,
+    /// Whether its first step began at or after the time that parts two periods.
+    pub later: bool,
     /// From its first step after the agent install to its first refused step.
     pub minutes_lost: Option<f64>,
 }
@@ -195,6 +205,9 @@ fn runs(story: &Story, request: &Request) -> Vec<RunReport> {
         if reports.is_empty() {
             continue;
         }
+        let later = Window { since: request.split, until: None };
+        let later = request.split.is_some()
+            && timeline.steps.get(first).is_some_and(|step| story.clock.is_in(step.at, &later));
         let first_refused =
             own.iter().find(|at| refused.contains(at)).map(|at| timeline.steps[*at].at);
         let installed =
@@ -209,6 +222,7 @@ fn runs(story: &Story, request: &Request) -> Vec<RunReport> {
             steps: reports,
             state: story.endings[index].state,
             workaround: timeline.workaround,
+            later,
             minutes_lost: first_refused.zip(first).map(|(refused, first)| minutes(refused, first)),
         });
     }

@@ -1,16 +1,17 @@
 //! What was typed → what is to be done: formats, devices, outputs, the exit status.
 
 use std::io;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use rayon::prelude::*;
 
 use crate::chronicle::Chronicle;
 use crate::cli::InputArgs;
 use crate::clock::Window;
+use crate::comparison::Period;
 use crate::contract::Report;
 use crate::device;
-use crate::discover::{Share, Skipped, discover};
+use crate::discover::{self, Share, Skipped, discover};
 use crate::failure::Failure;
 use crate::output::{self, Output};
 use crate::overlays;
@@ -19,6 +20,7 @@ use crate::pattern;
 use crate::progress::{self, Progress};
 use crate::report;
 use crate::report::table::Style;
+use crate::rereading;
 use crate::story::{Kept, Request};
 use crate::summary;
 use crate::tasks::Tasks;
@@ -73,7 +75,31 @@ pub fn request(
         zones,
         window,
         kept: Kept::Nothing,
+        split: None,
     })
+}
+
+/// The two reports that are compared, the earlier one first; `output` is none of them.
+///
+/// # Errors
+/// If there are not two, or one is no report.
+pub fn reports(typed: &[PathBuf], output: Option<&Path>) -> Result<[Period; 2], Failure> {
+    let [before, after] = typed else {
+        return Err(Failure::Asked(
+            "compare takes two reports, BEFORE and AFTER (analyze PATH… -o report.json); or logs, with \
+             --at TIME"
+                .to_owned(),
+        ));
+    };
+    let output = output.and_then(|path| path.canonicalize().ok());
+    for path in typed {
+        if output.is_some() && path.canonicalize().ok() == output {
+            let shown = discover::slashed(path);
+            return Err(Failure::Asked(format!("{shown}: is compared; write to another file")));
+        }
+    }
+    let read = |path: &Path| rereading::read(path).map_err(Failure::Asked);
+    Ok([read(before)?, read(after)?])
 }
 
 /// The devices that are asked for.

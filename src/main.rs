@@ -14,6 +14,7 @@ mod chronicle;
 mod citation;
 mod cli;
 mod clock;
+mod comparison;
 mod contract;
 mod correlate;
 mod course;
@@ -51,6 +52,7 @@ mod provision;
 mod rank;
 mod recognise;
 mod report;
+mod rereading;
 mod roles;
 mod run;
 mod sample;
@@ -85,11 +87,13 @@ use rayon::prelude::*;
 
 use crate::chronicle::Chronicle;
 use crate::cli::{
-    AnalyzeArgs, CheckArgs, Cli, Command, EventsArgs, FailOn, Format, FormatsCommand, InputArgs,
-    LearnArgs, SurveyFormat, TimelineArgs,
+    AnalyzeArgs, CheckArgs, Cli, Command, CompareArgs, EventsArgs, FailOn, Format, FormatsCommand,
+    InputArgs, LearnArgs, SurveyFormat, TimelineArgs,
 };
-use crate::clock::Window;
+use crate::clock::{Bound, Window};
+use crate::comparison::Period;
 use crate::contract::Report;
+use crate::device::DeviceReport;
 use crate::discover::{Share, Skipped};
 use crate::failure::Failure;
 use crate::intake::{
@@ -116,6 +120,7 @@ fn main() -> process::ExitCode {
         Command::Timeline(args) => timeline(args),
         Command::Blame(args) => blame(args),
         Command::Explain(args) => inquiry::explain(args),
+        Command::Compare(args) => compare(args),
         Command::Formats(args) => formats(&args.command),
     };
     match done {
@@ -139,6 +144,13 @@ fn analyze(args: &AnalyzeArgs) -> Result<u8, Failure> {
         args.tasks.as_deref(),
         Window { since: args.since, until: args.until },
     )?;
+    if targets.iter().any(|target| target.path.is_none() && target.medium.is_binary())
+        && output::is_terminal()
+    {
+        return Err(Failure::Asked(
+            "this format is no text: write it to a file with -o".to_owned(),
+        ));
+    }
     request.kept =
         targets.iter().map(|target| target.medium.needs()).max().unwrap_or(Kept::Nothing);
     expect(args, &mut request)?;
@@ -163,11 +175,60 @@ fn write(
 ) -> Result<(), Failure> {
     for target in targets {
         let style = style(target.path.is_some(), None);
-        let mut out = output(target.path.as_deref(), share)?;
-        target.medium.write(report, chronicles, style, args.evidence, &mut out)?;
-        out.finish()?;
+        let mut whole = Vec::new();
+        for (path, part) in target.files() {
+            let mut out = output(path.as_deref(), share)?;
+            target.medium.write(part, report, chronicles, style, args.evidence, &mut out)?;
+            whole.push(out);
+        }
+        // The files of one target appear together, once all are written.
+        whole.into_iter().try_for_each(Output::finish)?;
     }
     Ok(())
+}
+
+/// `compare`: two reports, or two periods of one share.
+fn compare(args: &CompareArgs) -> Result<u8, Failure> {
+    let path = args.output.output.as_deref();
+    let (periods, share, skipped) = match args.at {
+        Some(at) => periods(args, at)?,
+        None => (intake::reports(&args.input.paths, path)?, Share::default(), Vec::new()),
+    };
+    let [before, after] = periods;
+    let comparison = comparison::compare(before, after);
+    let mut out = output(path, &share)?;
+    match report::medium::of_comparison(path, args.format) {
+        SurveyFormat::Json => report::json::write(&comparison, &mut out)?,
+        SurveyFormat::Table => {
+            report::difference::write(&comparison, style(path.is_some(), None), &mut out)?;
+        }
+    }
+    out.finish()?;
+    Ok(status(&args.input, &skipped, 0))
+}
+
+/// The runs of a share before and after a time, the share, and what of it could not be read.
+fn periods(args: &CompareArgs, at: Bound) -> Result<([Period; 2], Share, Vec<Skipped>), Failure> {
+    let mut request = request(&args.input, args.tasks.as_deref(), Window::default())?;
+    request.split = Some(at);
+    let share = find(&args.input, &request)?;
+    let progress = Progress::new(&share, args.no_progress);
+    let devices: Vec<DeviceReport> = in_parallel(args.threads, || {
+        let analyze = |device| device::analyze(device, &request, &|bytes| progress.read(bytes));
+        share.devices.par_iter().map(analyze).collect()
+    })?;
+    progress.finish();
+    let unread = devices.iter().flat_map(|device| &device.skipped);
+    let skipped: Vec<Skipped> = share.skipped.iter().chain(unread).cloned().collect();
+    tell_skipped(&skipped);
+    if devices.iter().all(|device| device.files == 0) {
+        return Err(nothing_readable(&share, skipped.len()));
+    }
+    let [before, after] = summary::periods(devices, &share)
+        .map_err(|error| Failure::Asked(format!("the ranking failed: {error}")))?;
+    let before = Period { source: format!("runs that began before {at}"), ..before };
+    let after = Period { source: format!("runs that began at {at} or later"), ..after };
+    Ok(([before, after], share, skipped))
 }
 
 /// `events`: one source after the other, in order.

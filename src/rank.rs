@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use polars::prelude::{DataFrame, NamedFrom, PolarsResult, Series, SortMultipleOptions};
 
+use crate::chance::Share;
 use crate::citation::to_tenth;
 use crate::contract::{StepRow, TemplateRow};
 use crate::device::DeviceReport;
@@ -200,14 +201,10 @@ fn wilson(hits: u64, of: u64) -> (f64, f64, f64) {
     if of == 0 {
         return (0.0, 0.0, 0.0);
     }
-    // The 97.5 % point of the normal distribution.
-    let z = 1.959_963_984_540_054_f64;
-    let (n, rate) = (of as f64, hits as f64 / of as f64);
-    let centre = rate + z * z / (2.0 * n);
-    let spread = z * (rate * (1.0 - rate) / n + z * z / (4.0 * n * n)).sqrt();
-    let scale = 1.0 + z * z / n;
+    let share = Share { hits, of };
+    let (low, high) = share.wilson();
     let round = |value: f64| (value.clamp(0.0, 1.0) * 10_000.0).round() / 10_000.0;
-    (round(rate), round((centre - spread) / scale), round((centre + spread) / scale))
+    (round(share.rate()), round(low), round(high))
 }
 
 #[cfg(test)]

@@ -100,6 +100,7 @@ mod tests {
             steps: steps.iter().map(step).collect(),
             state: RunState::Finished,
             workaround: Some(false),
+            later: false,
             minutes_lost: None,
         };
         DeviceReport { device: name.to_owned(), runs: vec![run], ..DeviceReport::default() }

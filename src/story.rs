@@ -3,7 +3,7 @@
 use provtrace_parsers::format::Formats;
 
 use crate::axis;
-use crate::clock::{Clock, Window};
+use crate::clock::{Bound, Clock, Window};
 use crate::correlate::{self, Findings};
 use crate::coverage::Ignored;
 use crate::discover::Device;
@@ -32,6 +32,8 @@ pub struct Request {
     pub window: Window,
     /// Of which runs a chronicle is kept.
     pub kept: Kept,
+    /// What parts earlier runs from later ones, where two periods are compared.
+    pub split: Option<Bound>,
 }
 
 /// Of which runs a chronicle is kept: what the outputs that are asked for need.

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use polars::prelude::PolarsResult;
 
 use crate::chronicle::Chronicle;
+use crate::comparison::{Period, Tally};
 use crate::contract::{
     DeviceRow, Incident, LongWait, OtherFailure, Report, RunsByState, Tool, UnfinishedRun, hex,
 };
@@ -75,6 +76,36 @@ pub fn summarize(
         warnings,
     };
     Ok((report, chronicles))
+}
+
+/// The runs before and after the time that parts them ([`Request::split`]), under the same names of
+/// templates.
+///
+/// # Errors
+/// See [`rank::templates`].
+pub fn periods(mut devices: Vec<DeviceReport>, share: &Share) -> PolarsResult<[Period; 2]> {
+    name_templates(&mut devices);
+    let formats = coverage::merged(devices.iter().map(|device| &device.formats));
+    let caution = coverage::caution(&formats, &share.like_agents);
+    let period = |later: bool| {
+        let side: Vec<DeviceReport> = devices.iter().map(|device| device.runs_of(later)).collect();
+        let templates = rank::templates(&side)?.into_iter().map(|row| {
+            let (affected, workaround) = (row.affected_runs, row.workaround_runs);
+            ((row.template, None), Tally { runs: row.runs, affected, workaround })
+        });
+        let steps = rank::steps(&side)?.into_iter().map(|row| {
+            let tally = Tally { runs: row.attempts, affected: row.incidents, workaround: 0 };
+            ((row.template, Some(row.step)), tally)
+        });
+        PolarsResult::Ok(Period {
+            source: String::new(),
+            devices: side.iter().filter(|device| !device.runs.is_empty()).count() as u64,
+            caution: caution.clone(),
+            templates: templates.collect(),
+            steps: steps.collect(),
+        })
+    };
+    Ok([period(false)?, period(true)?])
 }
 
 /// All incidents in order of time, with the names of their templates.

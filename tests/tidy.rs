@@ -19,7 +19,7 @@ const LONGEST_FILE: usize = 400;
 const FLAT_TABLES: [(&str, &str); 1] = [("tests/tidy.rs", "")];
 
 /// The modules of the binary in the order in which data flows: each uses only those before it.
-const FLOW: [&str; 74] = [
+const FLOW: [&str; 76] = [
     "paths",
     "failure",
     "place",
@@ -69,6 +69,8 @@ const FLOW: [&str; 74] = [
     "chronicle",
     "course",
     "chance",
+    "comparison",
+    "rereading",
     "suspicion",
     "device",
     "signature",
@@ -97,19 +99,20 @@ const FLOW: [&str; 74] = [
 ];
 
 /// The home of every outside package: the only files that may know it.
-const HOMES: [(&str, &[&str]); 34] = [
+const HOMES: [(&str, &[&str]); 35] = [
     // The program.
     ("chrono", &["src/clock.rs", "src/zones.rs"]),
     ("chrono-tz", &["src/zones.rs"]),
     ("clap", &["src/cli.rs", "src/main.rs"]),
-    ("comfy-table", &["src/report/survey.rs", "src/report/table.rs"]),
+    ("comfy-table", &["src/report/difference.rs", "src/report/survey.rs", "src/report/table.rs"]),
     ("console", &["src/progress.rs"]),
-    ("csv", &["src/tasks.rs"]),
+    ("csv", &["src/report/spreadsheet.rs", "src/report/timesketch.rs", "src/tasks.rs"]),
     ("evtx", &["src/eventlog.rs"]),
     ("flate2", &["src/place.rs"]),
     ("indicatif", &["src/progress.rs"]),
     ("memchr", &["src/block.rs"]),
     ("minijinja", &["src/report/html.rs"]),
+    ("parquet", &["src/report/columns.rs"]),
     ("polars", &["src/rank.rs", "src/summary.rs"]),
     (
         "rayon",
@@ -128,6 +131,7 @@ const HOMES: [(&str, &[&str]); 34] = [
         &[
             "src/changes.rs",
             "src/chronicle.rs",
+            "src/comparison.rs",
             "src/contract.rs",
             "src/correlate.rs",
             "src/coverage.rs",
@@ -142,14 +146,24 @@ const HOMES: [(&str, &[&str]); 34] = [
             "src/report/html/embedded.rs",
             "src/report/html/page.rs",
             "src/report/json.rs",
+            "src/rereading.rs",
             "src/run.rs",
             "src/scene.rs",
             "src/survey.rs",
             "src/tally.rs",
         ],
     ),
-    ("serde_json", &["src/eventlog.rs", "src/report/json.rs"]),
     ("sha2", &["src/device.rs", "src/report/html.rs", "src/signature.rs"]),
+    (
+        "serde_json",
+        &[
+            "src/eventlog.rs",
+            "src/report/json.rs",
+            "src/report/timesketch.rs",
+            "src/report/viewer.rs",
+            "src/rereading.rs",
+        ],
+    ),
     ("statrs", &["src/chance.rs"]),
     ("strsim", &["src/zones.rs"]),
     ("tempfile", &["src/output.rs"]),
@@ -159,6 +173,7 @@ const HOMES: [(&str, &[&str]); 34] = [
             "src/report/blame.rs",
             "src/report/explained.rs",
             "src/report/first.rs",
+            "src/report/difference.rs",
             "src/report/lesson.rs",
             "src/report/survey.rs",
             "src/report/table.rs",

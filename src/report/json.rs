@@ -33,6 +33,21 @@ pub fn for_script(value: &(impl Serialize + ?Sized)) -> io::Result<String> {
     Ok(safe)
 }
 
+/// A value on one line.
+///
+/// # Errors
+/// None that our own values can cause.
+pub fn line(value: &(impl Serialize + ?Sized)) -> io::Result<String> {
+    let mut line = Vec::new();
+    serde_json::to_writer(Shield { out: &mut line, carried: None }, value)?;
+    String::from_utf8(line).map_err(io::Error::other)
+}
+
+/// The contract's word for a value of one of our own enums.
+pub fn word(value: &impl Serialize) -> Option<String> {
+    serde_json::to_value(value).ok()?.as_str().map(str::to_owned)
+}
+
 /// Writes the control characters U+0080 to U+009F as escapes: some terminals obey them, and
 /// JSON may hold them only in strings, where an escape says the same.
 struct Shield<'o> {

@@ -1,7 +1,9 @@
 //! Values → text. Every renderer writes to the writer that it is given.
 
 pub mod blame;
+pub mod columns;
 pub mod course;
+pub mod difference;
 pub mod explained;
 pub mod first;
 pub mod html;
@@ -9,11 +11,16 @@ pub mod json;
 pub mod lanes;
 pub mod lesson;
 pub mod lives;
+pub mod markdown;
 pub mod medium;
 pub mod plain;
 pub mod reading;
 pub mod records;
+pub mod sheet;
+pub mod spreadsheet;
 pub mod survey;
 pub mod table;
+pub mod timesketch;
 pub mod verdict;
+pub mod viewer;
 pub mod wording;
