@@ -352,6 +352,25 @@ mod tests {
     }
 
     #[test]
+    fn words_of_messages_are_no_fields() {
+        let stamp = "{day}.{month}.{year} {hour}:{minute}:{second} ";
+        let words = |words: [&'static str; 3], more: &'static str| {
+            guessed(move |at, n| {
+                format!("{}{}: {n}{more}", at.format("%d.%m.%Y %H:%M:%S "), words[n % 3])
+            })
+        };
+        assert_eq!(words(["Anfang", "Datei", "Ende"], "").0, stamp);
+        assert_eq!(words(["ANFANG", "DATEI", "ENDE"], " x").0, stamp);
+        let program = format!("{stamp}{{program}}: ");
+        assert_eq!(words(["ProvisionGUI", "LdClient", "AgentTool"], " x").0, stamp);
+        let (layout, _) = guessed(|at, n| {
+            let (program, text) = [("ProvisionGUI", "eins"), ("LdClient", "zwei")][n % 2];
+            format!("{}{program}: {text} von {n}", at.format("%d.%m.%Y %H:%M:%S "))
+        });
+        assert_eq!(layout, program);
+    }
+
+    #[test]
     fn months_of_a_language() {
         const MONTHS: [&str; 3] = ["août", "septembre", "octobre"];
         let lines = log(|at, _| {
