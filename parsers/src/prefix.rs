@@ -102,8 +102,7 @@ pub(crate) fn readings(line: &str, tokens: &[(Token, Range<usize>)]) -> Vec<Read
     }
     for (at, (token, _)) in tokens.iter().enumerate() {
         let packed = match token {
-            Token::Number(14) => "{year}{month}{day}{hour}{minute}{second}",
-            Token::Number(12) => "{year}{month}{day}{hour}{minute}{second}",
+            Token::Number(12 | 14) => "{year}{month}{day}{hour}{minute}{second}",
             Token::Number(_) | Token::Word | Token::Blank | Token::Other => continue,
         };
         readings.extend(whole(line, tokens, vec![(at, Part::Fields(packed))]));
