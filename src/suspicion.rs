@@ -33,9 +33,7 @@ pub fn of_device(timeline: &Timeline, codes: &CodeTable) -> BTreeMap<u32, Ended>
         if lifetime.program != Program::Sdclient || lifetime.messenger {
             continue;
         }
-        let step = lifetime.step.and_then(|step| timeline.steps.get(step));
-        let by_step = step.and_then(|step| step.codes.first());
-        let Some((code, _)) = by_step.or(lifetime.codes.last()) else { continue };
+        let Some(code) = timeline.code_of(lifetime) else { continue };
         let start = lifetime.start.at;
         let mut alive = holders.alive(own, start, start);
         let beside = alive.any(|holder| timeline.lifetimes[holder].start.at < start);

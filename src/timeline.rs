@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use provtrace_parsers::code::ExitCode;
 use provtrace_parsers::event::Event;
 use provtrace_parsers::format::{Formats, SourceKind};
 use provtrace_parsers::rule::Meaning;
@@ -36,6 +37,15 @@ pub struct Timeline {
     pub workaround: Option<bool>,
     /// What of the provisioning logs could not be used.
     pub warnings: Vec<String>,
+}
+
+impl Timeline {
+    /// The code that a deployment ended with: its step's, which its parent saw, before its own log's.
+    pub fn code_of(&self, deployment: &Lifetime) -> Option<&ExitCode> {
+        let step = deployment.step.and_then(|step| self.steps.get(step));
+        let by_step = step.and_then(|step| step.codes.first());
+        by_step.or(deployment.codes.last()).map(|(code, _)| code)
+    }
 }
 
 /// Builds the story of a device.
