@@ -99,7 +99,7 @@ impl Field {
 
 /// Words of a language in a stamp, as bytes in lower case: in UTF-8 and, where they can be, in
 /// Windows-1252. Empty: the English ones.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(crate) struct Words {
     /// Names of months with their number, the longest first.
     pub(crate) months: Vec<(Vec<u8>, u32)>,

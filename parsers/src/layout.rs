@@ -155,6 +155,11 @@ impl Layout {
         Ok(Layout { name, mark, written: layout.to_owned(), fields, words, stamp_fields })
     }
 
+    /// Whether it reads all lines as another one does.
+    pub(crate) fn reads_as(&self, other: &Layout) -> bool {
+        self.written == other.written && self.words == other.words
+    }
+
     /// Whether a digit stands in the first bytes of every line that it reads.
     pub(crate) fn begins_early(&self) -> bool {
         let first = self.fields.iter().position(|field| field.is_time() && *field != Field::Half);
