@@ -21,7 +21,7 @@ use variable::{ARGUMENTS, NUMBER, PATH, PROGRAM, TEXT};
 /// The longest message that is looked at, in bytes.
 const LONGEST: usize = 400;
 /// Most variables of a pattern: what stands behind them is anything. Each makes it bigger.
-const MOST_VARIABLES: usize = 24;
+const MOST_VARIABLES: usize = 12;
 
 /// Puts the masked message into `masked`. Of a message that is longer than what is looked at, the
 /// rest is [`TEXT`].
