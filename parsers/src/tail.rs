@@ -143,8 +143,10 @@ fn numbers<'t>(texts: &[&'t str], before: &str) -> Option<(String, Vec<&'t str>)
         return Some((format!("{{pid}}{between}{{tid}}"), pairs));
     }
     let signs = |marks: &str| !marks.trim().is_empty();
+    // Behind a colon or a dash stands the message.
+    let opens = |marks: &str| marks.trim_end().ends_with(['(', '[', '<', '#', '=', '|']);
     let own: BTreeSet<&str> = texts.iter().map(|text| &text[..digits(text)]).collect();
-    let stands_apart = signs(before) || signs(&between);
+    let stands_apart = opens(before) || signs(&between);
     (stands_apart && own.len() > 2).then(|| ("{pid}".to_owned(), after))
 }
 
@@ -203,4 +205,29 @@ fn is_name(word: &str) -> bool {
     });
     let file = word.len() > 4 && word.to_ascii_lowercase().ends_with(".exe");
     file || after_small.next().is_some()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn words_of_messages_are_no_fields() {
+        let of_words = |words: [&str; 3], more: &str| {
+            let line = |n: usize| format!("{}: {n}{more}", words[n % 3]);
+            let lines: Vec<String> = (0..60).map(line).collect();
+            of(&lines.iter().map(String::as_str).collect::<Vec<_>>())
+        };
+        assert_eq!(of_words(["Anfang", "Datei", "Ende"], ""), "");
+        assert_eq!(of_words(["Anfang", "Datei", "Ende"], " x"), "");
+        assert_eq!(of_words(["ANFANG", "DATEI", "ENDE"], " x"), "");
+        assert_eq!(of_words(["ProvisionGUI", "LdClient", "AgentTool"], " x"), "");
+        assert_eq!(of_words(["Info", "Warning", "Error"], " x"), "{level}: ");
+        let line = |n: usize| {
+            let (program, text) = [("ProvisionGUI", "eins"), ("LdClient", "zwei")][n % 2];
+            format!("{program}: {text} von {n}")
+        };
+        let lines: Vec<String> = (0..60).map(line).collect();
+        assert_eq!(of(&lines.iter().map(String::as_str).collect::<Vec<_>>()), "{program}: ");
+    }
 }
