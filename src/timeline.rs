@@ -41,7 +41,7 @@ pub struct Timeline {
 
 impl Timeline {
     /// The code that a deployment ended with: its step's, which its parent saw, before its own log's.
-    pub fn code_of(&self, deployment: &Lifetime) -> Option<&ExitCode> {
+    pub fn code_of<'t>(&'t self, deployment: &'t Lifetime) -> Option<&'t ExitCode> {
         let step = deployment.step.and_then(|step| self.steps.get(step));
         let by_step = step.and_then(|step| step.codes.first());
         by_step.or(deployment.codes.last()).map(|(code, _)| code)
