@@ -50,6 +50,8 @@ mod sequence;
 mod signature;
 mod source;
 mod spans;
+mod stamps;
+mod standstill;
 mod summary;
 mod survey;
 mod suspicion;
@@ -57,6 +59,7 @@ mod tasks;
 mod testimony;
 mod timeline;
 mod trace;
+mod trail;
 mod wait;
 mod witness;
 mod zones;
@@ -260,21 +263,27 @@ fn learn(args: &LearnArgs) -> Result<u8, Failure> {
     let request = request(input, None, Window::default())?;
     let share = find(input, &request)?;
     let overlays = overlays::in_force(&input.formats).map_err(Failure::Asked)?;
-    let before = learn::Before { overlays, page: input.codepage.unwrap_or_default(), request };
-    let lesson = in_parallel(args.threads, || learn::learn(&share.devices, before, &|| {}))?;
+    let (page, overlay) = (input.codepage.unwrap_or_default(), input.output.as_deref());
+    learn::refuse_to_lose(&overlays, overlay).map_err(Failure::Asked)?;
+    let before = learn::Before { overlays, page, request };
+    let progress = Progress::of_passes(&share, learn::PASSES, args.no_progress);
+    let lesson = in_parallel(args.threads, || learn::learn(&share, before, &|n| progress.read(n)))?;
+    progress.finish();
     let lesson = lesson.map_err(Failure::Asked)?;
-    tell_skipped(&share.skipped);
+    tell_skipped(&lesson.skipped);
+    if lesson.files == 0 {
+        return Err(nothing_readable(&share, lesson.skipped.len()));
+    }
     if input.output.is_some() {
         let mut out = output(input, &share)?;
         io::Write::write_all(&mut out, lesson.overlay().as_bytes())?;
         out.finish()?;
     }
-    let overlay = input.output.as_deref();
     // The proposals go to the terminal, wherever the overlay goes.
     let style =
         Style { width: progress::terminal_width().unwrap_or(100).max(40), ..style(input, None) };
     report::lesson::write(&lesson, overlay, style, &mut io::stdout().lock())?;
-    Ok(status(input, &share.skipped, 0))
+    Ok(status(input, &lesson.skipped, 0))
 }
 
 /// The failures that the user said are expected, with those of the overlays.
