@@ -8,13 +8,17 @@ use provtrace_parsers::shape::{self, variable};
 
 use crate::chance::FEWEST_DEVICES;
 use crate::forms::{Formed, Forms};
-use crate::proposal::RuleProposal;
+use crate::proposal::{RuleProposal, name};
 use crate::sample::SampleLine;
 
 /// Fewer pairs show nothing.
 const FEWEST_PAIRS: u64 = 20;
 /// So much of the turns must be right.
 const RIGHT: f64 = 0.8;
+/// Most beginnings, and most ends, that are tried: each with each.
+const MOST_TRIED: usize = 20;
+/// Most wordings that are looked for in one share.
+const MOST_WORDINGS: usize = 8;
 
 /// A line that tells of a program's start: the parts of its message.
 struct Launch<'m> {
@@ -48,70 +52,119 @@ impl Turns {
     }
 }
 
-/// Proposes both rules, or none.
-pub fn rules(format: &str, forms: &Forms<'_>) -> Vec<RuleProposal> {
-    let mut families: BTreeMap<String, u64> = BTreeMap::new();
-    let mut masked = String::new();
-    for line in forms.logs.iter().flat_map(|log| &log.lines) {
-        if let Some(family) = family(line, &mut masked) {
-            *families.entry(family).or_default() += 1;
-        }
-    }
-    families.retain(|_, lines| *lines >= FEWEST_PAIRS);
-    let ends = ends(forms);
-    let mut best: Option<(Turns, &String, usize)> = None;
-    for family in families.keys() {
-        for end in &ends {
-            let turns = turns(forms, family, *end);
-            let better = best.as_ref().is_none_or(|(best, ..)| turns.pairs > best.pairs);
-            if turns.pairs >= FEWEST_PAIRS && turns.share() >= RIGHT && better {
-                best = Some((turns, family, *end));
-            }
-        }
-    }
-    let Some((turns, family, end)) = best else { return Vec::new() };
-    proposals(format, forms, family, end, turns).unwrap_or_default()
+/// Which lines tell of a program's start: those with a program's path, by what stands before it.
+struct Families {
+    names: Vec<String>,
+    /// By log and line.
+    of: Vec<Vec<Option<usize>>>,
 }
 
-/// What stands before the program in a line that tells of its start.
-fn family(line: &Formed<'_>, masked: &mut String) -> Option<String> {
-    line.shape?;
-    let launch = Launch::of(line.line.message())?;
-    shape::mask(launch.before, masked);
-    Some(masked.clone())
+impl Families {
+    /// Looks at every line once.
+    fn new(forms: &Forms<'_>) -> Families {
+        let mut names: BTreeMap<String, usize> = BTreeMap::new();
+        let mut masked = String::new();
+        let mut family = |line: &Formed<'_>| {
+            line.shape?;
+            let launch = Launch::of(line.line.message())?;
+            shape::mask(launch.before, &mut masked);
+            let next = names.len();
+            Some(*names.entry(masked.clone()).or_insert(next))
+        };
+        let of = forms.logs.iter();
+        let of = of.map(|log| log.lines.iter().map(&mut family).collect()).collect();
+        let mut names: Vec<(String, usize)> = names.into_iter().collect();
+        names.sort_by_key(|(_, at)| *at);
+        Families { names: names.into_iter().map(|(name, _)| name).collect(), of }
+    }
+
+    /// Of the logs, those with the most lines.
+    fn most(&self, logs: &BTreeSet<usize>) -> Vec<usize> {
+        let mut lines = vec![0; self.names.len()];
+        for family in logs.iter().flat_map(|log| self.of[*log].iter().flatten()) {
+            lines[*family] += 1;
+        }
+        most(&lines)
+    }
+}
+
+/// The indexes of the highest numbers that are high enough, the highest first.
+fn most(lines: &[u64]) -> Vec<usize> {
+    let mut all: Vec<usize> = (0..lines.len()).filter(|at| lines[*at] >= FEWEST_PAIRS).collect();
+    all.sort_by_key(|at| (std::cmp::Reverse(lines[*at]), *at));
+    all.truncate(MOST_TRIED);
+    all
+}
+
+/// Proposes both rules, for each wording that is found; none if there is none.
+pub fn rules(format: &str, forms: &Forms<'_>) -> Vec<RuleProposal> {
+    let families = Families::new(forms);
+    let mut logs: BTreeSet<usize> = (0..forms.logs.len()).collect();
+    let mut rules = Vec::new();
+    // Several versions and languages may lie in one share: what speaks the best one is set aside.
+    for _ in 0..MOST_WORDINGS {
+        let ends = ends(forms, &logs);
+        let mut best: Option<(Turns, usize, usize)> = None;
+        for family in families.most(&logs) {
+            for end in &ends {
+                let turns = turns(forms, &families, &logs, family, *end);
+                let better = best.as_ref().is_none_or(|(best, ..)| turns.pairs > best.pairs);
+                if turns.pairs >= FEWEST_PAIRS && turns.share() >= RIGHT && better {
+                    best = Some((turns, family, *end));
+                }
+            }
+        }
+        let Some((turns, family, end)) = best else { break };
+        let members = Members::new(forms, &families, &logs, family);
+        let own = proposals(format, forms, &families.names[family], end, turns, &members);
+        for rule in own {
+            if rules.iter().all(|other: &RuleProposal| other.name != rule.name) {
+                rules.push(rule);
+            }
+        }
+        logs.retain(|log| !members.devices.contains(&forms.logs[*log].log.device));
+    }
+    rules
 }
 
 /// Shapes that end with their only number, which is 0 half of the time or more.
-fn ends(forms: &Forms<'_>) -> Vec<usize> {
-    let mut zeros = vec![(0u64, 0u64); forms.shapes.len()];
-    for line in forms.logs.iter().flat_map(|log| &log.lines) {
+fn ends(forms: &Forms<'_>, logs: &BTreeSet<usize>) -> Vec<usize> {
+    let mut zeros = vec![0; forms.shapes.len()];
+    let mut all = zeros.clone();
+    for line in logs.iter().flat_map(|log| &forms.logs[*log].lines) {
         let Some(shape) = line.shape else { continue };
         let message = line.line.message();
         let variables = shape::variables(message);
         if let [(variable::NUMBER, place)] = variables.as_slice() {
-            zeros[shape].0 += u64::from(message.get(place.clone()) == Some("0"));
-            zeros[shape].1 += 1;
+            zeros[shape] += u64::from(message.get(place.clone()) == Some("0"));
+            all[shape] += 1;
         }
     }
-    let is_end = |at: &usize| zeros[*at].1 > 0 && zeros[*at].0 * 2 >= zeros[*at].1;
-    (0..forms.shapes.len()).filter(is_end).collect()
+    let mut ends = most(&all);
+    ends.retain(|at| zeros[*at] * 2 >= all[*at]);
+    ends
 }
 
 /// How well lines of a family and of a shape take turns, by the thread that writes them.
-fn turns(forms: &Forms<'_>, own: &str, end: usize) -> Turns {
+fn turns(
+    forms: &Forms<'_>,
+    families: &Families,
+    logs: &BTreeSet<usize>,
+    own: usize,
+    end: usize,
+) -> Turns {
     let mut turns = Turns::default();
-    let mut masked = String::new();
-    for log in &forms.logs {
+    for at in logs {
         let mut open: BTreeMap<(Option<u32>, Option<u32>), bool> = BTreeMap::new();
         let mut any = false;
         let mut odd = 0;
-        for line in &log.lines {
+        for (line, family) in forms.logs[*at].lines.iter().zip(&families.of[*at]) {
             let is_open = open.entry((line.line.pid, line.line.tid)).or_default();
             if line.shape == Some(end) {
                 turns.pairs += u64::from(*is_open);
                 odd += u64::from(!*is_open);
                 *is_open = false;
-            } else if family(line, &mut masked).as_deref() == Some(own) {
+            } else if *family == Some(own) {
                 odd += u64::from(*is_open);
                 *is_open = true;
                 any = true;
@@ -124,19 +177,30 @@ fn turns(forms: &Forms<'_>, own: &str, end: usize) -> Turns {
 }
 
 /// The lines of a family, each with its log, and their devices.
-fn members<'s>(forms: &Forms<'s>, own: &str) -> (Vec<(&'s SampleLine, &'s str)>, BTreeSet<usize>) {
-    let mut masked = String::new();
-    let mut lines = Vec::new();
-    let mut devices = BTreeSet::new();
-    for log in &forms.logs {
-        for line in &log.lines {
-            if family(line, &mut masked).as_deref() == Some(own) {
-                lines.push((line.line, log.log.path.as_str()));
-                devices.insert(log.log.device);
+struct Members<'s> {
+    lines: Vec<(&'s SampleLine, &'s str)>,
+    devices: BTreeSet<usize>,
+}
+
+impl<'s> Members<'s> {
+    fn new(
+        forms: &Forms<'s>,
+        families: &Families,
+        logs: &BTreeSet<usize>,
+        own: usize,
+    ) -> Members<'s> {
+        let mut members = Members { lines: Vec::new(), devices: BTreeSet::new() };
+        for at in logs {
+            let log = &forms.logs[*at];
+            for (line, family) in log.lines.iter().zip(&families.of[*at]) {
+                if *family == Some(own) {
+                    members.lines.push((line.line, log.log.path.as_str()));
+                    members.devices.insert(log.log.device);
+                }
             }
         }
+        members
     }
-    (lines, devices)
 }
 
 fn proposals(
@@ -145,10 +209,12 @@ fn proposals(
     own: &str,
     end: usize,
     turns: Turns,
-) -> Option<Vec<RuleProposal>> {
-    let (lines, devices) = members(forms, own);
+    members: &Members<'_>,
+) -> Vec<RuleProposal> {
+    let Members { lines, devices } = members;
+    let Some((last, last_path)) = forms.example(end) else { return Vec::new() };
     if devices.len() < FEWEST_DEVICES {
-        return None;
+        return Vec::new();
     }
     let launches: Vec<Launch<'_>> =
         lines.iter().filter_map(|(line, _)| Launch::of(line.message())).collect();
@@ -172,24 +238,27 @@ fn proposals(
     let (first, path) = lines[0];
     let created = RuleProposal {
         format: format.to_owned(),
-        name: format!("learned: {}<program>", shape::shown(own)),
+        name: format!(
+            "learned {}: {}<program>{between}<arguments>{closing}",
+            Meaning::ProcessCreated.word(),
+            shape::shown(own)
+        ),
         means: Meaning::ProcessCreated,
         pattern,
         specimen: first.message().trim().to_owned(),
         rests_on: told.clone(),
         place: place(first.number, path),
     };
-    let (last, path) = forms.example(end)?;
     let exited = RuleProposal {
         format: format.to_owned(),
-        name: format!("learned: {}", shape::shown(&forms.shapes[end])),
+        name: name(Meaning::ProcessExited, &forms.shapes[end]),
         means: Meaning::ProcessExited,
         pattern: shape::pattern(&forms.shapes[end], &[(0, "code")]),
         specimen: last.message().trim().to_owned(),
         rests_on: told,
-        place: place(last.number, path),
+        place: place(last.number, last_path),
     };
-    Some(vec![created, exited])
+    vec![created, exited]
 }
 
 /// What all lines have between a program and its arguments, and behind these.

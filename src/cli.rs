@@ -117,6 +117,9 @@ pub struct LearnArgs {
     /// Devices that are read side by side [default: one per core]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1024))]
     pub threads: Option<u16>,
+    /// No progress bar
+    #[arg(long)]
+    pub no_progress: bool,
 }
 
 /// Which overlays are in force.

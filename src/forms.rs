@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use provtrace_parsers::census::Joiner;
+use provtrace_parsers::rule::Meaning;
 use provtrace_parsers::shape;
 use provtrace_parsers::stamp::Stamp;
 
@@ -45,6 +46,8 @@ pub struct Forms<'s> {
 pub struct Life<'f, 's> {
     /// The log.
     pub log: &'f FormedLog<'s>,
+    /// Where its lines begin in the log.
+    pub first: usize,
     /// Its lines; never empty.
     pub lines: &'f [Formed<'s>],
 }
@@ -58,10 +61,21 @@ pub struct Seen {
     pub devices: BTreeSet<usize>,
 }
 
+impl Life<'_, '_> {
+    /// Whether one of its lines is known to say something.
+    pub fn says(&self, what: Meaning) -> bool {
+        self.lines.iter().any(|line| line.line.means == Some(what))
+    }
+
+    /// Its first and last moment.
+    pub fn span(&self) -> (Stamp, Stamp) {
+        (self.lines[0].at, self.lines[self.lines.len() - 1].at)
+    }
+}
+
 impl<'s> Forms<'s> {
     /// Looks at all logs of a format.
-    pub fn new(logs: impl Iterator<Item = &'s SampleLog>) -> Forms<'s> {
-        let logs: Vec<&SampleLog> = logs.collect();
+    pub fn new(logs: &[&'s SampleLog]) -> Forms<'s> {
         let mut masks: BTreeMap<String, usize> = BTreeMap::new();
         let mut masked = String::new();
         let mut formed: Vec<FormedLog<'_>> = Vec::new();
@@ -102,7 +116,11 @@ impl<'s> Forms<'s> {
                 let other = a.line.pid.zip(b.line.pid).is_some_and(|(a, b)| a != b);
                 (0..SILENCE).contains(&gap) && !other
             };
-            lives.extend(log.lines.chunk_by(parts).map(|lines| Life { log, lines }));
+            let mut first = 0;
+            for lines in log.lines.chunk_by(parts) {
+                lives.push(Life { log, first, lines });
+                first += lines.len();
+            }
         }
         lives
     }

@@ -62,6 +62,8 @@ mod sequence;
 mod signature;
 mod source;
 mod spans;
+mod stamps;
+mod standstill;
 mod story;
 mod summary;
 mod survey;
@@ -72,6 +74,7 @@ mod telling;
 mod testimony;
 mod timeline;
 mod trace;
+mod trail;
 mod understanding;
 mod wait;
 mod witness;
@@ -371,11 +374,17 @@ fn learn(args: &LearnArgs) -> Result<u8, Failure> {
     let request = request(input, None, Window::default())?;
     let share = find(input, &request)?;
     let overlays = overlays::in_force(&input.formats).map_err(Failure::Asked)?;
-    let before = learn::Before { overlays, page: input.codepage.unwrap_or_default(), request };
-    let lesson = in_parallel(args.threads, || learn::learn(&share.devices, before, &|| {}))?;
+    let (page, overlay) = (input.codepage.unwrap_or_default(), args.output.output.as_deref());
+    learn::refuse_to_lose(&overlays, overlay).map_err(Failure::Asked)?;
+    let before = learn::Before { overlays, page, request };
+    let progress = Progress::of_passes(&share, learn::PASSES, args.no_progress);
+    let lesson = in_parallel(args.threads, || learn::learn(&share, before, &|n| progress.read(n)))?;
+    progress.finish();
     let lesson = lesson.map_err(Failure::Asked)?;
-    tell_skipped(&share.skipped);
-    let overlay = args.output.output.as_deref();
+    tell_skipped(&lesson.skipped);
+    if lesson.files == 0 {
+        return Err(nothing_readable(&share, lesson.skipped.len()));
+    }
     if overlay.is_some() {
         let mut out = output(overlay, &share)?;
         io::Write::write_all(&mut out, lesson.overlay().as_bytes())?;
@@ -387,7 +396,7 @@ fn learn(args: &LearnArgs) -> Result<u8, Failure> {
         ..style(overlay.is_some(), None)
     };
     report::lesson::write(&lesson, overlay, style, &mut io::stdout().lock())?;
-    Ok(status(input, &share.skipped, 0))
+    Ok(status(input, &lesson.skipped, 0))
 }
 
 /// The failures that the user said are expected, with those of the overlays.

@@ -78,6 +78,12 @@ pub fn each_once(mut overlays: Vec<Overlay>) -> Vec<Overlay> {
     overlays
 }
 
+/// Whether a file is one of these overlays: what is written to it would be lost on who reads it.
+pub fn is_one_of(overlays: &[Overlay], file: &Path) -> bool {
+    let Ok(file) = file.canonicalize() else { return false };
+    overlays.iter().any(|own| Path::new(&own.shown).canonicalize().is_ok_and(|own| own == file))
+}
+
 /// Where a user's own overlays lie: `provtrace/formats` below the system's place for settings.
 pub fn user_folder() -> Option<PathBuf> {
     let place = |name: &str| std::env::var_os(name).filter(|value| !value.is_empty());

@@ -15,7 +15,12 @@ pub struct Progress {
 impl Progress {
     /// A bar for all bytes of the share.
     pub fn new(share: &Share, hidden: bool) -> Progress {
-        let bytes = share.devices.iter().map(|device| device.bytes()).sum();
+        Progress::of_passes(share, 1, hidden)
+    }
+
+    /// A bar for a share that is read so often.
+    pub fn of_passes(share: &Share, passes: u64, hidden: bool) -> Progress {
+        let bytes = share.devices.iter().map(|device| device.bytes()).sum::<u64>() * passes;
         let target =
             if hidden { ProgressDrawTarget::hidden() } else { ProgressDrawTarget::stderr() };
         let bar = ProgressBar::with_draw_target(Some(bytes), target);

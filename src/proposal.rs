@@ -5,6 +5,11 @@ use std::fmt::Write;
 use provtrace_parsers::guess::Guess;
 use provtrace_parsers::overlay::SCHEMA;
 use provtrace_parsers::rule::Meaning;
+use provtrace_parsers::shape;
+
+use sha2::{Digest, Sha256};
+
+use crate::discover::Skipped;
 
 /// A stamp's layout, and the formats whose logs have it.
 #[derive(Debug, Clone)]
@@ -15,6 +20,11 @@ pub struct StampProposal {
     pub formats: Vec<String>,
     /// The layout.
     pub guess: Guess,
+}
+
+/// A rule's name: two rules of one shape that mean different things are two.
+pub fn name(means: Meaning, of: &str) -> String {
+    format!("learned {}: {}", means.word(), shape::shown(of))
 }
 
 /// A message rule.
@@ -58,13 +68,37 @@ pub struct Lesson {
     pub rules: Vec<RuleProposal>,
     /// What was looked for and not found, or can't be told.
     pub open: Vec<String>,
-    /// Devices whose logs were read.
+    /// Devices of which a log was read.
     pub devices: usize,
     /// Devices of the share.
     pub of: usize,
+    /// Logs that were read.
+    pub files: usize,
+    /// Logs that could not be read, or not to their end.
+    pub skipped: Vec<Skipped>,
 }
 
 impl Lesson {
+    /// Adds a layout for a format; one of the same layout is the same stamp, and has the same name in
+    /// every overlay.
+    pub fn add_stamp(&mut self, format: &str, guess: Guess) {
+        let same = |own: &&mut StampProposal| {
+            own.guess.layout == guess.layout
+                && own.guess.months == guess.months
+                && own.guess.halves == guess.halves
+        };
+        if let Some(own) = self.stamps.iter_mut().find(same) {
+            own.guess.lines += guess.lines;
+            own.guess.of += guess.of;
+            if !own.formats.iter().any(|own| own == format) {
+                own.formats.push(format.to_owned());
+            }
+            return;
+        }
+        let name = stamp_name(&guess);
+        self.stamps.push(StampProposal { name, formats: vec![format.to_owned()], guess });
+    }
+
     /// Whether nothing is proposed.
     pub fn is_empty(&self) -> bool {
         self.stamps.is_empty() && self.codes.is_empty() && self.rules.is_empty()
@@ -103,6 +137,18 @@ impl Lesson {
         }
         out
     }
+}
+
+/// Made of all that it reads by.
+fn stamp_name(guess: &Guess) -> String {
+    let mut hash = Sha256::new();
+    for text in [&guess.layout].into_iter().chain(&guess.months).chain(&guess.halves) {
+        hash.update(text.as_bytes());
+        hash.update([0]);
+    }
+    let hex: Vec<String> =
+        hash.finalize().iter().take(4).map(|byte| format!("{byte:02x}")).collect();
+    format!("learned-{}", hex.concat())
 }
 
 fn write_code(code: &CodeProposal, out: &mut String) {

@@ -23,6 +23,8 @@ const FILES: [(&str, &str); 10] = [
 /// What has been read so far.
 pub(crate) struct Catalogue {
     pub(crate) layouts: Vec<Layout>,
+    /// Of them, those of overlays: name and file.
+    pub(crate) overlaid: Vec<(String, String)>,
     pub(crate) codes: CodeTable,
     pub(crate) formats: Vec<FormatDraft>,
     arguments: Option<Arguments>,
@@ -82,6 +84,7 @@ impl Catalogue {
     fn new(stamps: (&str, &str), codes: (&str, &str)) -> Result<Catalogue, FormatError> {
         Ok(Catalogue {
             layouts: read_layouts(stamps.0, stamps.1)?,
+            overlaid: Vec::new(),
             codes: CodeTable::read(codes.0, codes.1)?,
             formats: Vec::new(),
             arguments: None,
@@ -96,6 +99,24 @@ impl Catalogue {
         self.formats.push(loaded.format);
         self.arguments = loaded.arguments.or(self.arguments.take());
         self.agent_install = loaded.agent_install.or(self.agent_install.take());
+        Ok(())
+    }
+
+    /// Puts an overlay's stamp in the place of a built-in one of its name. Two overlays may declare
+    /// the same one; that one takes another's away would go unseen.
+    pub(crate) fn put(&mut self, layout: Layout, path: &str) -> Result<(), String> {
+        let is_named = |other: &Layout| other.name == layout.name;
+        if let Some((_, before)) = self.overlaid.iter().find(|(name, _)| *name == layout.name)
+            && self.layouts.iter().any(|other| is_named(other) && !other.reads_as(&layout))
+        {
+            return Err(format!(
+                "{before} declares another stamp that is named {}; give one of them a name of its own",
+                layout.name
+            ));
+        }
+        self.overlaid.push((layout.name.clone(), path.to_owned()));
+        self.layouts.retain(|other| !is_named(other));
+        self.layouts.push(layout);
         Ok(())
     }
 
@@ -120,5 +141,28 @@ impl Catalogue {
             agent_install: self.agent_install.ok_or_else(|| missing("actions"))?,
             expected,
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_overlay_takes_no_stamp_of_another() {
+        let stamp = |day: &str| {
+            format!(
+                "schema = 1\n[[stamp]]\nname = 's'\nlayout = '{day} {{time}} '\n\
+                 specimen = '03.04.2025 10:00:00 x'\nreads = '2025-04-03T10:00:00'\nmark = 'seen'\n"
+            )
+        };
+        let (one, other) = (
+            stamp("{day}.{month}.{year}"),
+            stamp("{day}.{month}.{year}").replace("{time}", "{hour}:{minute}:{second}"),
+        );
+        assert!(Formats::with_overlays(&[("a.toml", &one), ("b.toml", &one)]).is_ok());
+        let error = Formats::with_overlays(&[("a.toml", &one), ("b.toml", &other)]);
+        let error = error.err().map(|error| error.to_string()).unwrap_or_default();
+        assert!(error.starts_with("b.toml:3: a.toml declares another stamp"), "{error}");
     }
 }

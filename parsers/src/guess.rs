@@ -18,7 +18,7 @@ const TRIED_LINES: usize = 12;
 /// A layout reads this share of the lines at least, in percent.
 const LEAST: usize = 50;
 /// Layouts that read this share of what the best one reads are compared, in percent.
-const AS_MANY: usize = 97;
+pub(crate) const AS_MANY: usize = 97;
 /// Logs of a device that is at work have no longer pauses, in seconds: two days.
 const LONG_STEP: i64 = 172_800;
 /// See [`Way::seconds`]: six hours.
@@ -81,16 +81,25 @@ impl Way {
 }
 
 /// A layout on trial.
-struct Trial {
+pub(crate) struct Trial {
     written: String,
     months: Vec<String>,
     halves: Vec<String>,
     layout: Layout,
-    reads: usize,
+    pub(crate) reads: usize,
     /// How unevenly time goes on.
     way: Way,
     /// Whole seconds since 1970: what tells two ways to read apart.
     stamps: Vec<i64>,
+}
+
+impl Trial {
+    /// Reads a line's stamp: whole seconds since 1970.
+    pub(crate) fn read(&self, line: &str) -> Option<i64> {
+        let (envelope, _) = self.layout.read(line.as_bytes(), DateOrder::MonthFirst)?;
+        let millis = Some(envelope.stamp.0).filter(|millis| PLAUSIBLE.contains(millis))?;
+        Some(millis.div_euclid(1000))
+    }
 }
 
 /// Guesses the layout that most lines of some logs have; each log's lines are in their order.
@@ -98,7 +107,7 @@ struct Trial {
 /// taken where it fits as well: it may be told there and not here which number is the day.
 pub fn layout(logs: &[Vec<String>], known: &[Guess]) -> Option<Guess> {
     let of = logs.iter().map(Vec::len).sum::<usize>();
-    let mut trials = trials(logs);
+    let mut trials = trials(logs, false);
     trials.retain(|trial| trial.reads * 100 >= of * LEAST);
     let most = trials.iter().map(|trial| trial.reads).max()?;
     trials.retain(|trial| trial.reads * 100 >= most * AS_MANY);
@@ -120,8 +129,8 @@ pub fn layout(logs: &[Vec<String>], known: &[Guess]) -> Option<Guess> {
     Some(finished(best, logs, of, ambiguous))
 }
 
-/// All ways to read some of the lines, tried on all.
-fn trials(logs: &[Vec<String>]) -> Vec<Trial> {
+/// All ways to read some of the lines, tried on all; `open` ones leave out what words stand there.
+pub(crate) fn trials(logs: &[Vec<String>], open: bool) -> Vec<Trial> {
     let all: Vec<&String> = logs.iter().flatten().collect();
     let step = (all.len() / TRIED_LINES).max(1);
     let words = WordsAt::new(&all);
@@ -129,7 +138,10 @@ fn trials(logs: &[Vec<String>]) -> Vec<Trial> {
     let mut trials = Vec::new();
     for line in all.iter().step_by(step).take(TRIED_LINES) {
         let tokens = tokens(line);
-        for reading in readings(line, &tokens) {
+        for mut reading in readings(line, &tokens) {
+            if open {
+                reading.open(&tokens);
+            }
             let Some(written) = written(line, &tokens, &reading) else { continue };
             if !seen.insert(written.clone()) {
                 continue;
@@ -243,12 +255,7 @@ fn tried(
     for log in logs {
         let mut before: Option<i64> = None;
         for line in log {
-            let read = trial.layout.read(line.as_bytes(), DateOrder::MonthFirst);
-            let Some((envelope, _)) = read else { continue };
-            if !PLAUSIBLE.contains(&envelope.stamp.0) {
-                continue;
-            }
-            let stamp = envelope.stamp.0.div_euclid(1000);
+            let Some(stamp) = trial.read(line) else { continue };
             trial.reads += 1;
             if let Some(before) = before {
                 trial.way.step(stamp - before);

@@ -204,6 +204,11 @@ impl Layout {
         (!is_same).then_some(paged)
     }
 
+    /// Whether it reads all lines as another one does.
+    pub(crate) fn reads_as(&self, other: &Layout) -> bool {
+        self.written == other.written && self.words == other.words
+    }
+
     /// Whether a digit stands in the first bytes of every line that it reads.
     pub(crate) fn begins_early(&self) -> bool {
         let first = self.fields.iter().position(|field| field.is_time() && *field != Field::Half);

@@ -18,6 +18,7 @@ mod fields;
 pub mod format;
 pub mod guess;
 mod joining;
+pub mod kin;
 pub mod layout;
 pub mod line;
 mod months;

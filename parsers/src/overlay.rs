@@ -88,8 +88,7 @@ impl OverlayToml {
                 return Err(at.error(what));
             }
             own.push(layout.name.clone());
-            catalogue.layouts.retain(|other| other.name != layout.name);
-            catalogue.layouts.push(layout);
+            catalogue.put(layout, path).map_err(|what| at.error(what))?;
         }
         catalogue.codes.extend(path, text, self.code, self.component)?;
         for format in self.format {

@@ -87,6 +87,18 @@ pub(crate) struct Reading {
     pub(crate) length: usize,
 }
 
+impl Reading {
+    /// Leaves all words open but the names of months: the half of the day, too.
+    pub(crate) fn open(&mut self, tokens: Tokens<'_>) {
+        let word = |at: &usize| tokens[*at].0 == Token::Word;
+        let is_name = |at: &usize| self.parts.contains(&(*at, Part::MonthName));
+        let words: Vec<usize> = (0..self.length).filter(word).filter(|at| !is_name(at)).collect();
+        self.parts.retain(|(at, _)| !words.contains(at));
+        self.parts.extend(words.into_iter().map(|at| (at, Part::AnyWord)));
+        self.parts.sort_by_key(|(at, _)| *at);
+    }
+}
+
 /// All readings of a line.
 pub(crate) fn readings(line: &str, tokens: &[(Token, Range<usize>)]) -> Vec<Reading> {
     let mut readings = Vec::new();
@@ -102,8 +114,7 @@ pub(crate) fn readings(line: &str, tokens: &[(Token, Range<usize>)]) -> Vec<Read
     }
     for (at, (token, _)) in tokens.iter().enumerate() {
         let packed = match token {
-            Token::Number(14) => "{year}{month}{day}{hour}{minute}{second}",
-            Token::Number(12) => "{year}{month}{day}{hour}{minute}{second}",
+            Token::Number(12 | 14) => "{year}{month}{day}{hour}{minute}{second}",
             Token::Number(_) | Token::Word | Token::Blank | Token::Other => continue,
         };
         readings.extend(whole(line, tokens, vec![(at, Part::Fields(packed))]));
@@ -244,6 +255,8 @@ pub(crate) fn written(line: &str, tokens: Tokens<'_>, reading: &Reading) -> Opti
             Some((_, Part::Fields(fields))) => layout.push_str(fields),
             Some((_, Part::MonthName)) => layout.push_str("{month}"),
             Some((_, Part::Half)) => layout.push_str("{half}"),
+            // A weekday has two letters at least.
+            Some((_, Part::AnyWord)) if place.len() == 1 => layout.push_str("{level}"),
             Some((_, Part::AnyWord)) => layout.push_str("{weekday}"),
             None if *token == Token::Blank => layout.push(' '),
             None => layout.push_str(&line[place.clone()]),

@@ -20,8 +20,11 @@ use variable::{ARGUMENTS, NUMBER, PATH, PROGRAM, TEXT};
 
 /// The longest message that is looked at, in bytes.
 const LONGEST: usize = 400;
+/// Most variables of a pattern: what stands behind them is anything. Each makes it bigger.
+const MOST_VARIABLES: usize = 12;
 
-/// Puts the masked message into `masked`.
+/// Puts the masked message into `masked`. Of a message that is longer than what is looked at, the
+/// rest is [`TEXT`].
 pub fn mask(message: &str, masked: &mut String) {
     masked.clear();
     pieces(message, &mut |piece, place| match piece {
@@ -38,6 +41,9 @@ pub fn mask(message: &str, masked: &mut String) {
         }
     });
     masked.truncate(masked.trim_end().len());
+    if message.trim().len() > LONGEST {
+        masked.push(TEXT);
+    }
 }
 
 /// The variables of a message: what each is, and where it stands.
@@ -220,6 +226,10 @@ pub fn pattern(shape: &str, captures: &[(usize, &str)]) -> String {
             }
         };
         flush(&mut fixed, &mut pattern);
+        if variables == MOST_VARIABLES {
+            pattern.push_str(".*");
+            return pattern;
+        }
         match captures.iter().find(|(at, _)| *at == variables) {
             Some((_, "holder")) => pattern.push_str(r"(?<holder>\w+)\.exe"),
             Some((_, name)) => pattern.push_str(&format!("(?<{name}>{any})")),
@@ -290,6 +300,17 @@ mod tests {
         ];
         for (message, wanted) in table {
             assert_eq!(masked(message), wanted, "{message}");
+        }
+    }
+
+    #[test]
+    fn the_pattern_of_a_long_message_fits_it() {
+        for letters in ["abcdefg ", "größe ", "終わ ", "17 x ", r"C:\Ordner\datei.txt "] {
+            let message = letters.repeat(1 + 2 * LONGEST / letters.len());
+            let mut out = String::new();
+            mask(&message, &mut out);
+            let pattern = crate::rule::compile(&pattern(&out, &[])).expect("a pattern");
+            assert!(pattern.is_match(message.trim()), "{pattern}");
         }
     }
 }

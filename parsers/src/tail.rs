@@ -2,12 +2,35 @@
 
 use std::collections::BTreeSet;
 
+use crate::shape;
+
 /// A field stands in this share of the lines at least, in percent.
 const LEAST: usize = 95;
 /// More different words are no levels.
 const MOST_WORDS: usize = 8;
 /// Fewer lines tell nothing.
 const FEWEST: usize = 20;
+/// What programs call their levels, whatever the language of their messages.
+const LEVELS: [&str; 18] = [
+    "critical",
+    "crit",
+    "debug",
+    "dbg",
+    "error",
+    "err",
+    "fatal",
+    "info",
+    "inf",
+    "information",
+    "notice",
+    "severe",
+    "trace",
+    "trc",
+    "verbose",
+    "warn",
+    "warning",
+    "wrn",
+];
 
 /// The layout of what most lines begin with; empty if that is their messages.
 pub(crate) fn of(rests: &[&str]) -> String {
@@ -25,6 +48,11 @@ pub(crate) fn of(rests: &[&str]) -> String {
         ids += usize::from(field.is_some());
         let Some((field, after)) = field.or_else(|| word(&rests)) else { break };
         let marks = common_marks(&after);
+        // Where nothing is left, it was the message.
+        let left = behind(&after, &marks).iter().filter(|text| !text.trim().is_empty()).count();
+        if left * 100 < rests.len() * LEAST {
+            break;
+        }
         layout.push_str(&field);
         layout.push_str(&marks);
         rests = behind(&after, &marks);
@@ -115,30 +143,91 @@ fn numbers<'t>(texts: &[&'t str], before: &str) -> Option<(String, Vec<&'t str>)
         return Some((format!("{{pid}}{between}{{tid}}"), pairs));
     }
     let signs = |marks: &str| !marks.trim().is_empty();
+    // Behind a colon or a dash stands the message.
+    let opens = |marks: &str| marks.trim_end().ends_with(['(', '[', '<', '#', '=', '|']);
     let own: BTreeSet<&str> = texts.iter().map(|text| &text[..digits(text)]).collect();
-    let stands_apart = signs(before) || signs(&between);
+    let stands_apart = opens(before) || signs(&between);
     (stands_apart && own.len() > 2).then(|| ("{pid}".to_owned(), after))
 }
 
-/// A level in capitals, or a word before a colon, of which there are few.
+/// A level, or a program's name before a colon: one of a few words that say nothing of the message.
 fn word<'t>(texts: &[&'t str]) -> Option<(String, Vec<&'t str>)> {
     let length = |text: &str| {
         text.find(|c: char| !c.is_ascii_alphanumeric() && c != '.' && c != '_')
             .unwrap_or(text.len())
     };
-    let is_level = |word: &str| {
-        (3..=8).contains(&word.len()) && word.chars().all(|letter| letter.is_ascii_uppercase())
-    };
     let fits = |text: &&&str| {
         let (word, rest) = text.split_at(length(text));
-        !word.is_empty()
-            && ((is_level(word) && rest.starts_with([' ', ']', ':', '|'])) || rest.starts_with(':'))
+        let colon = rest.starts_with(':');
+        is_level(word) && (colon || rest.starts_with([' ', ']', '|'])) || is_name(word) && colon
     };
-    let fitting: Vec<&&str> = texts.iter().filter(fits).collect();
+    let fitting: Vec<&str> = texts.iter().filter(fits).copied().collect();
     let words: BTreeSet<&str> = fitting.iter().map(|text| &text[..length(text)]).collect();
     let enough = fitting.len() * 100 >= texts.len() * LEAST && words.len() <= MOST_WORDS;
     if !enough || fitting.is_empty() {
         return None;
     }
-    Some(("{level}".to_owned(), fitting.iter().map(|text| &text[length(text)..]).collect()))
+    let after: Vec<&str> = fitting.iter().map(|text| &text[length(text)..]).collect();
+    let known = words.iter().all(|word| LEVELS.contains(&word.to_ascii_lowercase().as_str()));
+    if !known && words.len() > 1 && shapes(&after) * 2 <= shapes(&fitting) {
+        return None;
+    }
+    let field = if words.iter().all(|word| is_level(word)) { "{level}" } else { "{program}" };
+    Some((field.to_owned(), after))
+}
+
+/// How many different messages there are, whatever varies in them: far fewer without a word are a
+/// sign that it was what told them apart.
+fn shapes(texts: &[&str]) -> usize {
+    let mut masked = String::new();
+    let shapes: BTreeSet<String> = texts
+        .iter()
+        .map(|text| {
+            shape::mask(text, &mut masked);
+            masked.clone()
+        })
+        .collect();
+    shapes.len()
+}
+
+/// A level's usual name, or some capitals.
+fn is_level(word: &str) -> bool {
+    let capitals =
+        (3..=8).contains(&word.len()) && word.chars().all(|letter| letter.is_ascii_uppercase());
+    capitals || LEVELS.contains(&word.to_ascii_lowercase().as_str())
+}
+
+/// Programs are called like files or in CamelCase; words of messages aren't.
+fn is_name(word: &str) -> bool {
+    let inner = word.char_indices().skip(1);
+    let mut after_small = inner.filter(|(at, letter)| {
+        letter.is_ascii_uppercase() && word[..*at].ends_with(|c: char| c.is_ascii_lowercase())
+    });
+    let file = word.len() > 4 && word.to_ascii_lowercase().ends_with(".exe");
+    file || after_small.next().is_some()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn words_of_messages_are_no_fields() {
+        let of_words = |words: [&str; 3], more: &str| {
+            let line = |n: usize| format!("{}: {n}{more}", words[n % 3]);
+            let lines: Vec<String> = (0..60).map(line).collect();
+            of(&lines.iter().map(String::as_str).collect::<Vec<_>>())
+        };
+        assert_eq!(of_words(["Anfang", "Datei", "Ende"], ""), "");
+        assert_eq!(of_words(["Anfang", "Datei", "Ende"], " x"), "");
+        assert_eq!(of_words(["ANFANG", "DATEI", "ENDE"], " x"), "");
+        assert_eq!(of_words(["ProvisionGUI", "LdClient", "AgentTool"], " x"), "");
+        assert_eq!(of_words(["Info", "Warning", "Error"], " x"), "{level}: ");
+        let line = |n: usize| {
+            let (program, text) = [("ProvisionGUI", "eins"), ("LdClient", "zwei")][n % 2];
+            format!("{program}: {text} von {n}")
+        };
+        let lines: Vec<String> = (0..60).map(line).collect();
+        assert_eq!(of(&lines.iter().map(String::as_str).collect::<Vec<_>>()), "{program}: ");
+    }
 }
