@@ -137,6 +137,11 @@ pub fn logged(stamp: Stamp) -> String {
     naive(stamp).map_or_else(String::new, |local| format_time(local, ""))
 }
 
+/// An instant in UTC, by RFC 3339.
+pub fn show_utc(instant: Stamp) -> String {
+    naive(instant).map_or_else(String::new, |time| format_time(time, "Z"))
+}
+
 /// Minutes from `earlier` to `later`.
 pub fn minutes(later: Stamp, earlier: Stamp) -> f64 {
     // Stamps of logs lie within some thousand years: exact in an f64.

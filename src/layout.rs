@@ -77,6 +77,9 @@ const WORDS: [&str; 20] = [
     "vulscan",
 ];
 
+/// The folder of an evidence bundle that holds the share.
+const FILES: &str = "files";
+
 /// How the support script begins its archives' names.
 const BUNDLE: &str = "all_zipped_logs_";
 
@@ -94,6 +97,9 @@ pub fn root_name(root: &Path) -> String {
 /// names none. `is_known` says of a device whether logs outside of archives belong to it.
 pub fn guess(inside: &str, is_known: &dyn Fn(&str) -> bool) -> Option<String> {
     let parts: Vec<&str> = inside.split('/').collect();
+    if let Some(device) = of_evidence(&parts, is_known) {
+        return Some(device);
+    }
     let bundle = parts.iter().enumerate().rev().find_map(|(at, part)| Some((at, computer(part)?)));
     if let Some((at, computer)) = bundle {
         return Some(of_bundle(&parts[..at], computer));
@@ -118,6 +124,14 @@ pub fn guess(inside: &str, is_known: &dyn Fn(&str) -> bool) -> Option<String> {
 /// Whether a path goes through a folder that agents or collectors make.
 pub fn is_agents(inside: &str) -> bool {
     inside.rsplit('/').skip(1).any(is_agents_own)
+}
+
+/// In a bundle that `evidence` made, the share is the folder `files`.
+fn of_evidence(parts: &[&str], is_known: &dyn Fn(&str) -> bool) -> Option<String> {
+    let at = parts.windows(2).position(|two| is_archive(two[0]) && two[1] == FILES)?;
+    let support = parts[..=at].iter().any(|part| computer(part).is_some());
+    let own = guess(&parts[at + 2..].join("/"), is_known).filter(|_| !support)?;
+    Some(of_folders(&parts[..at]).map_or_else(|| own.clone(), |folder| format!("{folder}/{own}")))
 }
 
 /// The folders above the agent's, without nights and archives.

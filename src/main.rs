@@ -1,6 +1,7 @@
 //! provtrace: finds the provisioning steps that failed because a scan or a policy task held
 //! sdclient, and proves each with lines.
 
+mod account;
 mod archive;
 mod axis;
 mod block;
@@ -21,19 +22,25 @@ mod deployment;
 mod device;
 mod discover;
 mod ending;
+mod entries;
 mod eventlog;
+mod evidence;
+mod excerpt;
 mod expected;
 mod failure;
 mod formats;
 mod forms;
 mod holder;
 mod home;
+mod identity;
 mod ingest;
 mod intake;
 mod layout;
+mod leaks;
 mod leap;
 mod learn;
 mod lifetime;
+mod manifest;
 mod output;
 mod overlays;
 mod paths;
@@ -43,12 +50,15 @@ mod progress;
 mod proposal;
 mod provision;
 mod rank;
+mod rawline;
 mod recognise;
+mod redaction;
 mod report;
 mod roles;
 mod run;
 mod sample;
 mod scan;
+mod seal;
 mod sequence;
 mod signature;
 mod source;
@@ -59,8 +69,10 @@ mod survey;
 mod suspicion;
 mod tasks;
 mod testimony;
+mod ticket;
 mod timeline;
 mod trace;
+mod verification;
 mod wait;
 mod witness;
 mod zones;
@@ -102,6 +114,8 @@ fn main() -> process::ExitCode {
         Command::Analyze(args) => analyze(args),
         Command::Events(args) => events(args),
         Command::Timeline(args) => timeline(args),
+        Command::Evidence(args) => evidence::evidence(args),
+        Command::Verify(args) => verification::verify(args),
         Command::Formats(args) => formats(&args.command),
     };
     match done {

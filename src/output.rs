@@ -4,7 +4,7 @@ use std::fs::OpenOptions;
 use std::io::{self, BufWriter, IsTerminal, Write};
 use std::path::{Path, PathBuf};
 
-use tempfile::NamedTempFile;
+use tempfile::{NamedTempFile, TempDir};
 
 use crate::discover::{Share, plain, slashed};
 
@@ -77,6 +77,24 @@ impl Write for Output {
             Output::Direct(out) => out.flush(),
             Output::File(out, _) => out.flush(),
         }
+    }
+}
+
+/// A folder for copies that goes away with it.
+pub struct Scratch(TempDir);
+
+impl Scratch {
+    /// Makes one where the system has its temporary files.
+    ///
+    /// # Errors
+    /// If there is no room for one.
+    pub fn new() -> io::Result<Scratch> {
+        TempDir::with_prefix("provtrace-").map(Scratch)
+    }
+
+    /// Where it is.
+    pub fn path(&self) -> &Path {
+        self.0.path()
     }
 }
 
