@@ -172,7 +172,7 @@ fn instant(zone: &impl TimeZone, local: NaiveDateTime, second: bool) -> Option<D
 
 /// The zone that a person gave for a device: a rule with a pattern before one without, and of
 /// each sort the last one.
-fn given(device: &str, rules: &[ZoneRule]) -> Option<Zone> {
+pub fn given(device: &str, rules: &[ZoneRule]) -> Option<Zone> {
     let fits = |rule: &&ZoneRule| {
         rule.pattern.as_ref().is_some_and(|pattern| pattern::fits(pattern, device))
     };

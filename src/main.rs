@@ -21,6 +21,8 @@ mod coverage;
 mod deployment;
 mod device;
 mod discover;
+mod disguise;
+mod dossier;
 mod ending;
 mod entries;
 mod eventlog;

@@ -13,7 +13,7 @@ use provtrace_parsers::text::{CodePage, encoding_name, is_binary};
 use sha2::{Digest, Sha256};
 
 use crate::clock;
-use crate::discover::{Device, Share, Source, plain};
+use crate::discover::{Device, Share, Skipped, Source, plain};
 use crate::layout;
 use crate::manifest::{Original, Status};
 use crate::place;
@@ -39,6 +39,14 @@ pub struct Copied {
     pub source: Option<Source>,
     /// Whether it is no text.
     pub binary: bool,
+}
+
+impl Copied {
+    /// What a reader is told of a file that was not read whole.
+    pub fn skipped(&self) -> Option<Skipped> {
+        let reason = self.original.reason.clone()?;
+        Some(Skipped { path: shown(&self.original), reason })
+    }
 }
 
 /// Copies all sources of a device into `folder`; `number` tells the copies apart.
@@ -219,18 +227,21 @@ pub fn name(copies: &mut [Copied]) {
         if copied.source.is_none() {
             continue;
         }
-        let original = &copied.original;
-        let shown = match &original.member {
-            Some(member) => format!("{}!/{member}", original.path),
-            None => original.path.clone(),
-        };
-        let mut name = safe_for(&original.device, &shown);
+        let mut name = safe_for(&copied.original.device, &shown(&copied.original));
         // A folder named like one of the agent's leaves file and device what they are.
         while !taken.insert(name.to_lowercase()) {
             let (folder, file) = name.rsplit_once('/').unwrap_or(("", &name));
             name = format!("{folder}/Log/{file}");
         }
         copied.original.stored = Some(name);
+    }
+}
+
+/// The path of an original, with its name in an archive.
+fn shown(original: &Original) -> String {
+    match &original.member {
+        Some(member) => format!("{}!/{member}", original.path),
+        None => original.path.clone(),
     }
 }
 

@@ -19,7 +19,7 @@ const LONGEST_FILE: usize = 400;
 const FLAT_TABLES: [(&str, &str); 0] = [];
 
 /// The modules of the binary in the order in which data flows: each uses only those before it.
-const FLOW: [&str; 76] = [
+const FLOW: [&str; 78] = [
     "paths",
     "failure",
     "place",
@@ -91,6 +91,8 @@ const FLOW: [&str; 76] = [
     "ticket",
     "excerpt",
     "account",
+    "dossier",
+    "disguise",
     "evidence",
     "entries",
     "leaks",
@@ -115,7 +117,14 @@ const HOMES: [(&str, &[&str]); 34] = [
     ("polars", &["src/rank.rs", "src/summary.rs"]),
     (
         "rayon",
-        &["src/discover.rs", "src/evidence.rs", "src/intake.rs", "src/learn.rs", "src/main.rs"],
+        &[
+            "src/discover.rs",
+            "src/dossier.rs",
+            "src/evidence.rs",
+            "src/intake.rs",
+            "src/learn.rs",
+            "src/main.rs",
+        ],
     ),
     ("regex", &["src/identity.rs", "src/provision.rs"]),
     // Its derives stand on the values that reports print.
