@@ -54,28 +54,9 @@ const AGENT_FOLDERS: [&str; 8] = [
 ];
 
 /// Words that name an archive of one device's logs, and no device.
-const WORDS: [&str; 20] = [
-    "archive",
-    "archives",
-    "backup",
-    "bak",
-    "bundle",
-    "collected",
-    "copy",
-    "export",
-    "files",
-    "ldprovision",
-    "localsch",
-    "log",
-    "logs",
-    "old",
-    "policysync",
-    "provisioning",
-    "rotated",
-    "sdclient",
-    "support",
-    "vulscan",
-];
+const WORDS: &str = "\
+ archive archives backup bak bundle collected copy export files ldprovision \
+ localsch log logs old policysync provisioning rotated sdclient support vulscan";
 
 /// The folder of an evidence bundle that holds the share.
 const FILES: &str = "files";
@@ -205,7 +186,8 @@ fn stem(part: &str) -> &str {
 /// Whether an archive's name says nothing of a device: `logs_20250324`, `vulscan-old`, `Data`.
 fn is_common(stem: &str) -> bool {
     let mut words = stem.split(|c: char| !c.is_alphabetic()).filter(|word| !word.is_empty());
-    is_inner(stem) || words.all(|word| WORDS.contains(&word.to_lowercase().as_str()))
+    is_inner(stem)
+        || words.all(|word| WORDS.split_whitespace().any(|own| own == word.to_lowercase()))
 }
 
 /// A pattern over the parts of a path, which says where the device's name stands.
@@ -373,6 +355,9 @@ mod tests {
             ("PAR-1/logs_20250324.zip!/Log/vulscan.log", "PAR-1"),
             ("KNOWN/stuff.zip!/Log/vulscan.log", "KNOWN"),
             ("logs.zip!/vulscan.log", "-"),
+            ("ticket.zip!/files/PAR-1/vulscan.log", "PAR-1"),
+            ("site/ticket.zip!/files/Lyon/PAR-1.zip!/Log/x.log", "site/Lyon/PAR-1"),
+            ("PAR-1.zip!/files/vulscan.log", "PAR-1"),
         ];
         for (path, device) in table {
             let known = |name: &str| name == "KNOWN";

@@ -50,30 +50,22 @@ struct Quoted {
 /// If the file is no bundle, or can't be read.
 pub fn verify(args: &VerifyArgs) -> Result<u8, Failure> {
     let shown = slashed(&args.bundle);
-    let failed = |why: String| Failure::Asked(format!("{shown}: {why}"));
-    let sealed = seal::read(&args.bundle).map_err(|error| failed(plain(&error)))?;
-    let no_bundle = "no bundle that `provtrace evidence` made, or cut: it does not end with a seal";
-    let Some((seal, own)) = sealed else { return Err(failed(no_bundle.to_owned())) };
-    let checked = check(&args.bundle).and_then(|(entries, manifest)| {
-        if seal == own {
-            return Ok((entries, manifest));
-        }
-        Err("the archive's own bytes (headers, packing, directory): the seal does not fit"
-            .to_owned())
-    });
-    let (entries, manifest) = match checked {
-        Ok(checked) => checked,
-        Err(what) => {
+    let (entries, manifest) = match verdict(&args.bundle) {
+        Verdict::NoBundle(why) => return Err(Failure::Asked(format!("{shown}: {why}"))),
+        Verdict::Differs(what) => {
             println!("{}: differs: {}", harmless(&shown), harmless(&what));
             return Ok(DIFFERS);
         }
+        Verdict::Whole(entries, manifest, seal) => {
+            let files = manifest.originals.iter().filter(|own| own.sha256.is_some()).count();
+            let entry_count = entries.members.len();
+            println!(
+                "{}: as it was made: {files} files, {entry_count} entries, sha256:{seal}",
+                harmless(&shown)
+            );
+            (entries, manifest)
+        }
     };
-    let files = manifest.originals.iter().filter(|own| own.sha256.is_some()).count();
-    println!(
-        "{}: as it was made: {files} files, {} entries, sha256:{seal}",
-        harmless(&shown),
-        entries.members.len()
-    );
     let Some(map) = &args.leaks else { return Ok(0) };
     let found = leaks::search(&entries, map, page_of(&manifest)).map_err(Failure::Asked)?;
     for leak in &found.told {
@@ -85,6 +77,38 @@ pub fn verify(args: &VerifyArgs) -> Result<u8, Failure> {
         println!("{}: {} places with a real name", harmless(&shown), found.count);
     }
     Ok(if found.count == 0 { 0 } else { DIFFERS })
+}
+
+/// What a file is.
+enum Verdict {
+    /// No bundle, and why.
+    NoBundle(String),
+    /// A bundle that was changed: what differs first.
+    Differs(String),
+    /// A bundle as it was made, with its seal.
+    Whole(Entries, Box<Manifest>, String),
+}
+
+/// Checks everything; the seal covers what nothing else does, and tells least, so it is last.
+fn verdict(bundle: &Path) -> Verdict {
+    let (seal, own) = match seal::read(bundle) {
+        Ok(Some(seals)) => seals,
+        Ok(None) => {
+            return Verdict::NoBundle(
+                "no bundle that `provtrace evidence` made, or cut: it does not end with a seal"
+                    .to_owned(),
+            );
+        }
+        Err(error) => return Verdict::NoBundle(plain(&error)),
+    };
+    match check(bundle) {
+        Err(what) => Verdict::Differs(what),
+        Ok(_) if seal != own => Verdict::Differs(
+            "the archive's own bytes (headers, packing, directory): the seal does not fit"
+                .to_owned(),
+        ),
+        Ok((entries, manifest)) => Verdict::Whole(entries, Box::new(manifest), seal),
+    }
 }
 
 /// Everything but the seal, in the order in which it is told.
@@ -256,4 +280,105 @@ fn records(mut from: Box<dyn Read>, quotes: &[&Quoted]) -> io::Result<Option<u64
 /// The code page that the logs were read with.
 fn page_of(manifest: &Manifest) -> CodePage {
     read_code_page(&manifest.code_page).unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+
+    use super::*;
+    use crate::seal::Sealer;
+
+    const LOG: &str = "first\r\nsecond line\r\nthird\r\n";
+
+    /// A small bundle, and what its quote is said to be.
+    fn bundle(text: &str, line: u64) -> Vec<u8> {
+        let quote = serde_json::json!({
+            "path": "PAR-1/x.log", "member": null, "line": line, "offset": 7, "length": 11, "text": text
+        });
+        let incidents =
+            serde_json::json!({"incidents": [{"id": "1", "evidence": [quote]}]}).to_string();
+        let excerpt = excerpt::row_of(line, 7, text);
+        let mut out = Vec::new();
+        let mut sealer = Sealer::new(&mut out);
+        for (name, bytes) in [
+            ("excerpts/PAR-1/x.log.txt", excerpt.as_str()),
+            ("files/PAR-1/x.log", LOG),
+            ("incidents.json", &incidents),
+        ] {
+            sealer.add(name, bytes.as_bytes(), 0).expect("memory");
+        }
+        let original = Original {
+            device: "PAR-1".to_owned(),
+            path: "PAR-1/x.log".to_owned(),
+            member: None,
+            format: None,
+            encoding: None,
+            bytes: LOG.len() as u64,
+            sha256: Some(seal::of_text(LOG)),
+            modified: None,
+            status: manifest::Status::Whole,
+            reason: None,
+            stored: Some("files/PAR-1/x.log".to_owned()),
+            excerpt: Some("excerpts/PAR-1/x.log.txt".to_owned()),
+        };
+        let manifest = Manifest {
+            schema: manifest::SCHEMA.to_owned(),
+            tool: String::new(),
+            version: String::new(),
+            command: Vec::new(),
+            code_page: "windows-1252".to_owned(),
+            redacted: false,
+            excerpts_only: false,
+            incident: None,
+            devices: Vec::new(),
+            originals: vec![original],
+            stored: sealer.stored.clone(),
+            notes: Vec::new(),
+        };
+        let manifest = serde_json::to_vec(&manifest).expect("plain values");
+        sealer.add(manifest::NAME, manifest.as_slice(), 0).expect("memory");
+        sealer.finish().expect("memory");
+        out
+    }
+
+    fn told(bytes: &[u8], file: &Path) -> Result<(), String> {
+        fs::write(file, bytes).expect("written");
+        match verdict(file) {
+            Verdict::Whole(..) => Ok(()),
+            Verdict::NoBundle(why) | Verdict::Differs(why) => Err(why),
+        }
+    }
+
+    #[test]
+    fn any_changed_byte_is_found() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let file = folder.path().join("ticket.zip");
+        let whole = bundle("second line", 2);
+        assert_eq!(told(&whole, &file), Ok(()));
+        for at in 0..whole.len() {
+            for turn in [1, 0xFF] {
+                let mut changed = whole.clone();
+                changed[at] ^= turn;
+                assert!(told(&changed, &file).is_err(), "byte {at} of {}", whole.len());
+            }
+            assert!(told(&whole[..at], &file).is_err(), "cut at {at}");
+        }
+        assert!(told(&[&whole[..], b"x"].concat(), &file).is_err());
+        assert!(told(&[b"x", &whole[..]].concat(), &file).is_err());
+    }
+
+    /// Sealed anew, and still wrong.
+    #[test]
+    fn a_quote_must_stand_in_its_file() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let file = folder.path().join("ticket.zip");
+        for (text, line) in [("another one", 2), ("second line", 3)] {
+            let why = told(&bundle(text, line), &file).expect_err("no such line");
+            assert!(
+                why.contains(&format!("line {line} is not as incidents.json quotes it")),
+                "{why}"
+            );
+        }
+    }
 }
