@@ -36,6 +36,17 @@ pub enum Kind {
     Ipv6,
 }
 
+/// A name and what stands in its place.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Pair {
+    /// What it is of.
+    pub kind: Kind,
+    /// The name.
+    pub real: String,
+    /// What stands for it.
+    pub pseudonym: String,
+}
+
 /// Words that stand where names stand, and are none; in lower case. Names that are such words are left
 /// alone: the logs' own words would be lost with them.
 const NO_NAMES: &str = "\

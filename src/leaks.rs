@@ -8,6 +8,7 @@ use provtrace_parsers::text::{CodePage, TextEncoding, decode_page, transcode_utf
 
 use crate::discover::{plain, slashed};
 use crate::entries::Entries;
+use crate::identity::Pair;
 use crate::manifest::PrivateMap;
 use crate::redaction::Redaction;
 
@@ -43,8 +44,9 @@ pub fn search(entries: &Entries, map: &Path, page: CodePage) -> Result<Found, St
         if let Some((_, pair)) = names.first_in(name) {
             found.note(format!("{name}: its name has `{}` ({})", pair.real, pair.pseudonym));
         }
+        let mut note = |leak: String| found.note(format!("{name}: {leak}"));
         let read =
-            entries.open(name).and_then(|own| search_entry(name, own, &names, page, &mut found));
+            entries.open(name).and_then(|mut own| in_bytes(&mut own, &names, page, &mut note));
         read.map_err(|error| format!("{name}: {}", plain(&error)))?;
     }
     Ok(found)
@@ -69,27 +71,28 @@ fn read_map(path: &Path) -> Result<Redaction, String> {
     Redaction::of(map.names).map_err(failed)
 }
 
-fn search_entry(
-    name: &str,
-    mut from: Box<dyn Read>,
+/// Tells `note` of the first name that some bytes hold in each encoding.
+///
+/// # Errors
+/// Of the reader.
+pub fn in_bytes(
+    from: &mut dyn Read,
     names: &Redaction,
     page: CodePage,
-    found: &mut Found,
+    note: &mut dyn FnMut(String),
 ) -> io::Result<()> {
     let mut told = [false; 6];
     let mut block = Vec::new();
     let mut start = 0;
     loop {
-        let read = from.by_ref().take(BLOCK as u64).read_to_end(&mut block)?;
+        let read = (&mut *from).take(BLOCK as u64).read_to_end(&mut block)?;
         for (at, (encoding, text)) in readings(&block, page).into_iter().enumerate() {
             if !told[at]
                 && let Some((_, pair)) = names.first_in(&text)
             {
                 told[at] = true;
-                found.note(format!(
-                    "{name}: `{}` ({}) behind byte {start}, read as {encoding}",
-                    pair.real, pair.pseudonym
-                ));
+                let Pair { real, pseudonym, .. } = pair;
+                note(format!("`{real}` ({pseudonym}) behind byte {start}, read as {encoding}"));
             }
         }
         if read < BLOCK {

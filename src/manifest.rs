@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::redaction::Pair;
+use crate::identity::Pair;
 
 /// The manifest's name in a bundle.
 pub const NAME: &str = "manifest.json";

@@ -6,22 +6,10 @@ use std::io::{self, Read, Write};
 
 use aho_corasick::{AhoCorasick, MatchKind};
 use provtrace_parsers::text::{CodePage, decode_line, encode_like};
-use serde::{Deserialize, Serialize};
 
-use crate::identity::{Kind, Names, fold};
+use crate::identity::{Kind, Names, Pair, fold};
 use crate::rawline::RawLines;
 use crate::seal;
-
-/// A name and what stands in its place.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Pair {
-    /// What it is of.
-    pub kind: Kind,
-    /// The name.
-    pub real: String,
-    /// What stands for it.
-    pub pseudonym: String,
-}
 
 /// All names, and a finder of them.
 #[derive(Debug)]

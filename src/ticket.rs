@@ -15,6 +15,7 @@ use sha2::{Digest, Sha256};
 use crate::clock;
 use crate::discover::{Device, Share, Skipped, Source, plain};
 use crate::layout;
+use crate::leaks;
 use crate::manifest::{Original, Status};
 use crate::place;
 use crate::redaction::Redaction;
@@ -183,8 +184,12 @@ pub fn redact(copied: &mut Copied, redaction: &Redaction, formats: &Formats) -> 
         let mut out = BufWriter::new(File::create(&to)?);
         let copied = redaction.copy(File::open(&raw)?, page, &mut out);
         out.flush()?;
+        // A file of several encodings is read in one, so look again in all of them.
+        let mut left = false;
+        leaks::in_bytes(&mut File::open(&to)?, redaction, page, &mut |_| left = true)?;
         source.file = to;
-        copied.err().map(|error| plain(&error))
+        let left = left.then(|| "a name stands in it in another encoding than its own".to_owned());
+        copied.err().map(|error| plain(&error)).or(left)
     };
     std::fs::remove_file(raw)?;
     if left_out.is_some() {

@@ -50,30 +50,17 @@ fn rewritten(raw: &[u8], old: &str, new: &str, number: usize) -> Vec<u8> {
         "\r\ncopy C:\\Users\\{}\\x.log to \\\\{}\\logs, from {}, {}, {}, mail {}, by KÖLN7\\adm{number}x\r\n",
         all[0], all[1], all[2], all[3], all[4], all[5]
     );
-    let wide = match raw {
-        [0xFF, 0xFE, ..] => Some(u16::to_le_bytes as fn(u16) -> [u8; 2]),
-        [0xFE, 0xFF, ..] => Some(u16::to_be_bytes as fn(u16) -> [u8; 2]),
-        _bytes => None,
-    };
-    if let Some(unit) = wide {
-        let little = raw[0] == 0xFF;
-        let units = raw.chunks_exact(2).map(|pair| {
-            if little {
-                u16::from_le_bytes([pair[0], pair[1]])
-            } else {
-                u16::from_be_bytes([pair[0], pair[1]])
-            }
-        });
-        let text: String = char::decode_utf16(units).map(|c| c.unwrap_or('\u{FFFD}')).collect();
-        let text = text.replace(old, new).replace(&old.to_lowercase(), new);
-        return text
-            .trim_end_matches('\0')
-            .chars()
-            .chain(line.chars())
-            .collect::<String>()
-            .encode_utf16()
-            .flat_map(unit)
-            .collect();
+    let little = matches!(raw, [0xFF, 0xFE, ..] | [_, 0, ..]);
+    if little || matches!(raw, [0xFE, 0xFF, ..] | [0, _, ..]) {
+        let unit = |pair: &[u8]| match little {
+            true => u16::from_le_bytes([pair[0], pair[1]]),
+            false => u16::from_be_bytes([pair[0], pair[1]]),
+        };
+        let text = char::decode_utf16(raw.chunks_exact(2).map(unit));
+        let text: String = text.map(|c| c.unwrap_or('\u{FFFD}')).collect();
+        let text = text.replace(old, new).trim_end_matches('\0').to_owned() + &line;
+        let bytes = if little { u16::to_le_bytes } else { u16::to_be_bytes };
+        return text.encode_utf16().flat_map(bytes).collect();
     }
     let utf_8 = std::str::from_utf8(raw).is_ok();
     let text = match std::str::from_utf8(raw) {
@@ -146,6 +133,8 @@ fn nothing_leaks_from_two_hundred_devices_in_many_scripts() {
             assert!(!holds(bytes, real), "{real} in {name}");
         }
     }
+    let manifest = entry(&zip, "manifest.json");
+    assert!(list(&manifest, "originals").iter().all(|own| own["status"] == "whole"));
     let (plain, redacted) = (analyzed(&share, &[]), analyzed(&zip, &[]));
     assert!(list(&plain, "incidents").len() > 20);
     assert_eq!(shape(&plain), shape(&redacted));
@@ -182,4 +171,25 @@ fn every_sample_says_the_same_under_other_names() {
         assert_eq!(shape(&case.report()), shape(&again), "{}", case.name);
         assert_eq!(list(&manifest, "notes"), &[] as &[Value], "{}", case.name);
     }
+}
+
+/// A log to which something else wrote in its own encoding.
+#[test]
+fn a_file_of_two_encodings_is_left_out() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let share = folder.path().join("share");
+    program::copy(&program::root().join("samples/scan-waited"), &share, |_, bytes| bytes);
+    let wide = "Zeit: PAR-10001\r\n".encode_utf16().flat_map(u16::to_le_bytes);
+    let log = share.join("PAR-10001/ProgramData/LANDesk/Log/PolicySync.exe.log");
+    let bytes = fs::read(&log).expect("a sample").into_iter().chain(wide).collect::<Vec<u8>>();
+    write(&log, &bytes);
+    let args = [share.to_str().expect("UTF-8"), "--device", "PAR-10001", "--redact"];
+    let zip = make(folder.path(), "red.zip", &args);
+    let map = folder.path().join("red.map.json");
+    assert_eq!(verify(&zip, &["--leaks", map.to_str().expect("UTF-8")]).0, 0);
+    let manifest = entry(&zip, "manifest.json");
+    let left: Vec<&Value> =
+        list(&manifest, "originals").iter().filter(|own| own["status"] == "left_out").collect();
+    assert_eq!(left.len(), 1);
+    assert!(text(left[0], "reason").contains("another encoding"), "{}", left[0]);
 }
