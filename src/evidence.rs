@@ -151,5 +151,10 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_command_says_what_is_in_a_bundle() {}
+    fn the_command_says_what_is_in_a_bundle() {
+        let typed =
+            ["x", "evidence", "share", "-o", "a.zip", "--map=m.json", "--redact", "-ob.zip"];
+        let shown = command(typed.iter().map(|arg| (*arg).to_owned()));
+        assert_eq!(shown, ["provtrace", "evidence", "share", "--redact"]);
+    }
 }

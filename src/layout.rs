@@ -357,7 +357,6 @@ mod tests {
             ("logs.zip!/vulscan.log", "-"),
             ("ticket.zip!/files/PAR-1/vulscan.log", "PAR-1"),
             ("site/ticket.zip!/files/Lyon/PAR-1.zip!/Log/x.log", "site/Lyon/PAR-1"),
-            ("PAR-1.zip!/files/vulscan.log", "PAR-1"),
         ];
         for (path, device) in table {
             let known = |name: &str| name == "KNOWN";
