@@ -58,6 +58,16 @@ pub fn line_end(head: &[u8]) -> u8 {
     if only_returns { b'\r' } else { b'\n' }
 }
 
+/// The end of the first line, in bytes from the start, if it is there.
+pub fn first_line_end(raw: &[u8], encoding: TextEncoding, end: u8) -> Option<usize> {
+    if encoding == TextEncoding::Bytes {
+        return memchr(end, raw).map(|at| at + 1);
+    }
+    let unit = if encoding == TextEncoding::Utf16Be { [0, b'\n'] } else { [b'\n', 0] };
+    let at = raw.chunks_exact(2).position(|pair| pair == unit)?;
+    Some(at * 2 + 2)
+}
+
 /// The end of the last whole line in UTF-16 text, in bytes.
 pub fn last_line_end(raw: &[u8], encoding: TextEncoding) -> Option<usize> {
     let mut end = raw.len();

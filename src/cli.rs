@@ -38,6 +38,10 @@ pub enum Command {
     Blame(TimelineArgs),
     /// Say what really changed between two JSON reports, or two periods of one share
     Compare(CompareArgs),
+    /// Put what proves an incident into a sealed zip, for support; --redact replaces names
+    Evidence(EvidenceArgs),
+    /// Check a zip that `evidence` made: status 1 if anything differs, 2 if it is none
+    Verify(VerifyArgs),
     /// What is known of the logs' wording; check overlays, and what is understood of a share
     Formats(FormatsArgs),
 }
@@ -242,6 +246,53 @@ pub struct CompareArgs {
     /// How it is written [default: by the name of the file, else table]
     #[arg(long, value_enum)]
     pub format: Option<SurveyFormat>,
+}
+
+/// `evidence`
+#[derive(Debug, Args)]
+pub struct EvidenceArgs {
+    /// What is read.
+    #[command(flatten)]
+    pub input: InputArgs,
+    /// The zip
+    #[arg(short, long, value_name = "FILE")]
+    pub output: PathBuf,
+    /// The incident's id, as the report has it; --device takes all of a device
+    #[arg(long, value_name = "ID")]
+    pub incident: Option<String>,
+    /// Names from the core: CSV with the columns task_id,template[,step]
+    #[arg(long, value_name = "FILE")]
+    pub tasks: Option<PathBuf>,
+    /// Lines around each quoted line
+    #[arg(long, value_name = "N", default_value_t = 5, value_parser = clap::value_parser!(u64).range(..=1000))]
+    pub context: u64,
+    /// Leave the original files out
+    #[arg(long)]
+    pub excerpts_only: bool,
+    /// Replace names of devices, users, domains, cores and hosts, and addresses, by pseudonyms; see
+    /// docs/EVIDENCE.md for what is not found
+    #[arg(long)]
+    pub redact: bool,
+    /// Another name to replace; can be repeated
+    #[arg(long, value_name = "NAME", requires = "redact")]
+    pub redact_name: Vec<String>,
+    /// Where the real names are written [default: beside the zip, as .map.json]
+    #[arg(long, value_name = "FILE", requires = "redact")]
+    pub map: Option<PathBuf>,
+    /// Devices that are read side by side [default: one per core]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1024))]
+    pub threads: Option<u16>,
+}
+
+/// `verify`
+#[derive(Debug, Args)]
+pub struct VerifyArgs {
+    /// The zip
+    #[arg(value_name = "FILE")]
+    pub bundle: PathBuf,
+    /// Also look for every real name of this map
+    #[arg(long, value_name = "MAP")]
+    pub leaks: Option<PathBuf>,
 }
 
 /// `events`

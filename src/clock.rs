@@ -133,6 +133,11 @@ pub fn read_shown(text: &str) -> Option<(i64, bool)> {
     Some((time.and_utc().timestamp_millis(), utc))
 }
 
+/// An instant in UTC, by RFC 3339.
+pub fn show_utc(instant: Stamp) -> String {
+    naive(instant).map_or_else(String::new, |time| format_time(time, "Z"))
+}
+
 /// Minutes from `earlier` to `later`.
 pub fn minutes(later: Stamp, earlier: Stamp) -> f64 {
     // Stamps of logs lie within some thousand years: exact in an f64.
@@ -163,7 +168,7 @@ fn instant(zone: &impl TimeZone, local: NaiveDateTime, second: bool) -> Option<D
 
 /// The zone that a person gave for a device: a rule with a pattern before one without, and of
 /// each sort the last one.
-fn given(device: &str, rules: &[ZoneRule]) -> Option<Zone> {
+pub fn given(device: &str, rules: &[ZoneRule]) -> Option<Zone> {
     let fits = |rule: &&ZoneRule| {
         rule.pattern.as_ref().is_some_and(|pattern| pattern::fits(pattern, device))
     };

@@ -107,13 +107,29 @@ pub fn reports(typed: &[PathBuf], output: Option<&Path>) -> Result<[Period; 2], 
 /// # Errors
 /// If there is none.
 pub fn find(input: &InputArgs, request: &Request) -> Result<Share, Failure> {
+    select(input, find_all(input, request)?)
+}
+
+/// All devices, also those that are not asked for.
+///
+/// # Errors
+/// If there is none.
+pub fn find_all(input: &InputArgs, request: &Request) -> Result<Share, Failure> {
     let paths = paths::given(&input.paths, io::stdin().lock()).map_err(Failure::Asked)?;
-    let mut share =
+    let share =
         discover(&paths, input.layout.as_ref(), &request.formats).map_err(Failure::Asked)?;
     if share.devices.is_empty() {
         tell_skipped(&share.skipped);
         return Err(nothing_readable(&share, share.skipped.len()));
     }
+    Ok(share)
+}
+
+/// Leaves the devices that are asked for.
+///
+/// # Errors
+/// If there is none.
+pub fn select(input: &InputArgs, mut share: Share) -> Result<Share, Failure> {
     if input.device.is_empty() {
         return Ok(share);
     }

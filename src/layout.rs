@@ -54,28 +54,12 @@ const AGENT_FOLDERS: [&str; 8] = [
 ];
 
 /// Words that name an archive of one device's logs, and no device.
-const WORDS: [&str; 20] = [
-    "archive",
-    "archives",
-    "backup",
-    "bak",
-    "bundle",
-    "collected",
-    "copy",
-    "export",
-    "files",
-    "ldprovision",
-    "localsch",
-    "log",
-    "logs",
-    "old",
-    "policysync",
-    "provisioning",
-    "rotated",
-    "sdclient",
-    "support",
-    "vulscan",
-];
+const WORDS: &str = "\
+ archive archives backup bak bundle collected copy export files ldprovision \
+ localsch log logs old policysync provisioning rotated sdclient support vulscan";
+
+/// The folder of an evidence bundle that holds the share.
+const FILES: &str = "files";
 
 /// How the support script begins its archives' names.
 const BUNDLE: &str = "all_zipped_logs_";
@@ -94,6 +78,9 @@ pub fn root_name(root: &Path) -> String {
 /// names none. `is_known` says of a device whether logs outside of archives belong to it.
 pub fn guess(inside: &str, is_known: &dyn Fn(&str) -> bool) -> Option<String> {
     let parts: Vec<&str> = inside.split('/').collect();
+    if let Some(device) = of_evidence(&parts, is_known) {
+        return Some(device);
+    }
     let bundle = parts.iter().enumerate().rev().find_map(|(at, part)| Some((at, computer(part)?)));
     if let Some((at, computer)) = bundle {
         return Some(of_bundle(&parts[..at], computer));
@@ -118,6 +105,14 @@ pub fn guess(inside: &str, is_known: &dyn Fn(&str) -> bool) -> Option<String> {
 /// Whether a path goes through a folder that agents or collectors make.
 pub fn is_agents(inside: &str) -> bool {
     inside.rsplit('/').skip(1).any(is_agents_own)
+}
+
+/// In a bundle that `evidence` made, the share is the folder `files`.
+fn of_evidence(parts: &[&str], is_known: &dyn Fn(&str) -> bool) -> Option<String> {
+    let at = parts.windows(2).position(|two| is_archive(two[0]) && two[1] == FILES)?;
+    let support = parts[..=at].iter().any(|part| computer(part).is_some());
+    let own = guess(&parts[at + 2..].join("/"), is_known).filter(|_| !support)?;
+    Some(of_folders(&parts[..at]).map_or_else(|| own.clone(), |folder| format!("{folder}/{own}")))
 }
 
 /// The folders above the agent's, without nights and archives.
@@ -191,7 +186,8 @@ fn stem(part: &str) -> &str {
 /// Whether an archive's name says nothing of a device: `logs_20250324`, `vulscan-old`, `Data`.
 fn is_common(stem: &str) -> bool {
     let mut words = stem.split(|c: char| !c.is_alphabetic()).filter(|word| !word.is_empty());
-    is_inner(stem) || words.all(|word| WORDS.contains(&word.to_lowercase().as_str()))
+    is_inner(stem)
+        || words.all(|word| WORDS.split_whitespace().any(|own| own == word.to_lowercase()))
 }
 
 /// A pattern over the parts of a path, which says where the device's name stands.
@@ -359,6 +355,8 @@ mod tests {
             ("PAR-1/logs_20250324.zip!/Log/vulscan.log", "PAR-1"),
             ("KNOWN/stuff.zip!/Log/vulscan.log", "KNOWN"),
             ("logs.zip!/vulscan.log", "-"),
+            ("ticket.zip!/files/PAR-1/vulscan.log", "PAR-1"),
+            ("site/ticket.zip!/files/Lyon/PAR-1.zip!/Log/x.log", "site/Lyon/PAR-1"),
         ];
         for (path, device) in table {
             let known = |name: &str| name == "KNOWN";

@@ -1,6 +1,7 @@
 //! provtrace: finds the provisioning steps that failed because a scan or a policy task held
 //! sdclient, and proves each with lines.
 
+mod account;
 mod archive;
 mod axis;
 mod blame;
@@ -22,8 +23,13 @@ mod coverage;
 mod deployment;
 mod device;
 mod discover;
+mod disguise;
+mod dossier;
 mod ending;
+mod entries;
 mod eventlog;
+mod evidence;
+mod excerpt;
 mod expected;
 mod explanation;
 mod failure;
@@ -33,14 +39,17 @@ mod gap;
 mod holder;
 mod home;
 mod hypotheses;
+mod identity;
 mod ingest;
 mod inquiry;
 mod intake;
 mod inventory;
 mod layout;
+mod leaks;
 mod leap;
 mod learn;
 mod lifetime;
+mod manifest;
 mod output;
 mod overlays;
 mod paths;
@@ -50,7 +59,9 @@ mod progress;
 mod proposal;
 mod provision;
 mod rank;
+mod rawline;
 mod recognise;
+mod redaction;
 mod report;
 mod rereading;
 mod roles;
@@ -58,6 +69,7 @@ mod run;
 mod sample;
 mod scan;
 mod scene;
+mod seal;
 mod sequence;
 mod signature;
 mod source;
@@ -72,10 +84,12 @@ mod tally;
 mod tasks;
 mod telling;
 mod testimony;
+mod ticket;
 mod timeline;
 mod trace;
 mod trail;
 mod understanding;
+mod verification;
 mod wait;
 mod witness;
 mod zones;
@@ -124,6 +138,8 @@ fn main() -> process::ExitCode {
         Command::Blame(args) => blame(args),
         Command::Explain(args) => inquiry::explain(args),
         Command::Compare(args) => compare(args),
+        Command::Evidence(args) => evidence::evidence(args),
+        Command::Verify(args) => verification::verify(args),
         Command::Formats(args) => formats(&args.command),
     };
     match done {

@@ -4,7 +4,7 @@ use std::fs::OpenOptions;
 use std::io::{self, BufWriter, IsTerminal, Write};
 use std::path::{Path, PathBuf};
 
-use tempfile::NamedTempFile;
+use tempfile::{NamedTempFile, TempDir};
 
 use crate::discover::{Share, plain, slashed};
 
@@ -86,6 +86,24 @@ fn new_file(folder: &Path) -> io::Result<NamedTempFile> {
     #[cfg(unix)]
     builder.permissions(std::os::unix::fs::PermissionsExt::from_mode(0o666));
     builder.tempfile_in(folder)
+}
+
+/// A folder for copies that goes away with it.
+pub struct Scratch(TempDir);
+
+impl Scratch {
+    /// Makes one where the system has its temporary files.
+    ///
+    /// # Errors
+    /// If there is no room for one.
+    pub fn new() -> io::Result<Scratch> {
+        TempDir::with_prefix("provtrace-").map(Scratch)
+    }
+
+    /// Where it is.
+    pub fn path(&self) -> &Path {
+        self.0.path()
+    }
 }
 
 /// Whether standard output is a terminal.

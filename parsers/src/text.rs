@@ -65,6 +65,11 @@ impl CodePage {
         let (bytes, page, lacks) = self.0.encode(text);
         (page == self.0 && !lacks).then(|| bytes.into_owned())
     }
+
+    /// Its label: `windows-1252`.
+    pub fn name(self) -> &'static str {
+        self.0.name()
+    }
 }
 
 /// Reads the name of a code page: a label of the web (`windows-1251`, `shift_jis`), or the
@@ -107,6 +112,50 @@ pub fn decode(line: &[u8], page: CodePage) -> Cow<'_, str> {
         Ok(text) => Cow::Borrowed(text),
         Err(_) => page.0.decode_without_bom_handling(line).0,
     }
+}
+
+/// The text of one raw line of a file of this encoding.
+pub fn decode_line(line: &[u8], encoding: TextEncoding, page: CodePage) -> Cow<'_, str> {
+    if encoding == TextEncoding::Bytes {
+        return decode(line, page);
+    }
+    let mut decoded = String::new();
+    transcode_utf16(line, encoding, &mut decoded);
+    Cow::Owned(decoded)
+}
+
+/// Bytes as the code page has them, also if they are UTF-8.
+pub fn decode_page(bytes: &[u8], page: CodePage) -> Cow<'_, str> {
+    page.0.decode_without_bom_handling(bytes).0
+}
+
+/// A text in the encoding that `line` has: UTF-16, UTF-8, or the code page.
+pub fn encode_like(text: &str, line: &[u8], encoding: TextEncoding, page: CodePage) -> Vec<u8> {
+    match encoding {
+        TextEncoding::Utf16Le => text.encode_utf16().flat_map(u16::to_le_bytes).collect(),
+        TextEncoding::Utf16Be => text.encode_utf16().flat_map(u16::to_be_bytes).collect(),
+        TextEncoding::Bytes if std::str::from_utf8(line).is_ok() => text.as_bytes().to_vec(),
+        TextEncoding::Bytes => page.0.encode(text).0.into_owned(),
+    }
+}
+
+/// The name of a file's encoding, told by its first bytes.
+pub fn encoding_name(head: &[u8], page: CodePage) -> String {
+    match sniff(head) {
+        (TextEncoding::Utf16Le, mark) => with_mark("UTF-16LE", mark),
+        (TextEncoding::Utf16Be, mark) => with_mark("UTF-16BE", mark),
+        (TextEncoding::Bytes, _) if is_binary(head) => "binary".to_owned(),
+        (TextEncoding::Bytes, 0) if head.is_ascii() => "ASCII".to_owned(),
+        (TextEncoding::Bytes, mark) => match std::str::from_utf8(head) {
+            // The head may be cut inside a letter.
+            Err(error) if error.error_len().is_some() => page.0.name().to_owned(),
+            Ok(_) | Err(_) => with_mark("UTF-8", mark),
+        },
+    }
+}
+
+fn with_mark(name: &str, mark: usize) -> String {
+    if mark == 0 { name.to_owned() } else { format!("{name} with a byte-order mark") }
 }
 
 /// A text without its byte-order mark, as it can be searched: as it is, or transcoded from UTF-16.
@@ -173,6 +222,23 @@ mod tests {
         {
             assert_eq!(page(wrong), Err(()), "{wrong}");
         }
+    }
+
+    #[test]
+    fn a_line_goes_back_into_its_encoding() {
+        let page = CodePage::default();
+        let wide = |text: &str| text.encode_utf16().flat_map(u16::to_be_bytes).collect::<Vec<_>>();
+        for (raw, encoding) in [
+            (b"caf\xE9 \x80".to_vec(), TextEncoding::Bytes),
+            ("café 漢".as_bytes().to_vec(), TextEncoding::Bytes),
+            (wide("é漢😀"), TextEncoding::Utf16Be),
+        ] {
+            let text = decode_line(&raw, encoding, page);
+            assert_eq!(encode_like(&text, &raw, encoding, page), raw);
+        }
+        assert_eq!(encoding_name("\u{FEFF}é".as_bytes(), page), "UTF-8 with a byte-order mark");
+        assert_eq!(encoding_name(b"caf\xE9 x", page), "windows-1252");
+        assert_eq!(encoding_name(&"é".as_bytes()[..1], page), "UTF-8");
     }
 
     #[test]

@@ -3,6 +3,7 @@
 use std::io::{self, Write};
 
 use serde::Serialize;
+use serde_json::Value;
 
 /// Writes one object, indented, with a line end.
 ///
@@ -46,6 +47,27 @@ pub fn line(value: &(impl Serialize + ?Sized)) -> io::Result<String> {
 /// The contract's word for a value of one of our own enums.
 pub fn word(value: &impl Serialize) -> Option<String> {
     serde_json::to_value(value).ok()?.as_str().map(str::to_owned)
+}
+
+/// A value, to be changed before it is written.
+///
+/// # Errors
+/// If it is none that JSON has.
+pub fn value(of: &impl Serialize) -> io::Result<Value> {
+    Ok(serde_json::to_value(of)?)
+}
+
+/// Changes every text in a value but hashes, which have no words.
+pub fn each_text(value: &mut Value, change: &dyn Fn(&str) -> String) {
+    match value {
+        Value::String(text) => *text = change(text),
+        Value::Array(values) => values.iter_mut().for_each(|value| each_text(value, change)),
+        Value::Object(fields) => {
+            let fields = fields.iter_mut().filter(|(name, _)| *name != "id" && *name != "hex");
+            fields.for_each(|(_, value)| each_text(value, change));
+        }
+        Value::Null | Value::Bool(_) | Value::Number(_) => {}
+    }
 }
 
 /// Writes the control characters U+0080 to U+009F as escapes: some terminals obey them, and

@@ -220,3 +220,30 @@ fn function(code: &str, at: usize) -> Option<Function> {
     }
     None
 }
+
+/// The scanner that these rules rest on sees what it should.
+#[test]
+fn the_scanner_reads_rust() {
+    let text = r####"
+fn a<'x>(b: &'x str, c: [u8; 2]) -> char { // fn no() {
+    let _s = "} fn no2() {"; let _r = r#"{ " { fn no3()"#; /* { /* fn */ { */
+    match c[0] { b'{' => '{', _ => '\'' }
+}
+trait T { fn declared(&self); }
+type F = fn(u8) -> u8;
+#[cfg(test)]
+mod tests {
+    fn inner() { panic!("{") }
+}
+fn z() {}
+"####;
+    let all = blank(text);
+    assert_eq!(all.len(), text.len());
+    let shipped = without_tests(&all);
+    assert!(!shipped.contains("panic") && all.contains("panic") && shipped.contains("fn z"));
+    let code = Code { path: String::new(), all, shipped };
+    let functions: Vec<(String, usize, usize)> =
+        code.functions().into_iter().map(|f| (f.name, f.line, f.length)).collect();
+    let expected = [("a", 2, 4), ("inner", 10, 1), ("z", 12, 1)];
+    assert_eq!(functions, expected.map(|(name, line, length)| (name.to_owned(), line, length)));
+}
