@@ -1,13 +1,16 @@
 //! Runs a format over a log: lines in, records out, every line accounted for.
 //!
-//! One literal pass finds the words of all rules in a block; only lines that hold one are
-//! decoded and tried against those rules. No allocation for a line that is no event.
+//! Most lines are told by comparing bytes: the scout finds no piece of a rule's word in them, and
+//! their begin says which rule knows them, or that none does. All others are searched for the
+//! words of all rules, decoded, and tried against the rules that have a word in them. No
+//! allocation for a line that is no event.
 
 use memchr::memchr;
 
 use crate::event::Event;
 use crate::format::{Format, Others};
 use crate::joining::{Joined, Joiner};
+use crate::opening::Told;
 pub use crate::line::{BlockEnd, Line, LineCounts, Outcome};
 use crate::rule::Meaning;
 use crate::stamp::{DateOrder, Stamp, StampReader};
@@ -85,31 +88,20 @@ impl<'f> Reader<'f> {
             }
         };
         let format = self.format;
-        let base = at;
-        let mut hits = format.finder.find_overlapping_iter(&text[base..whole]);
-        let mut hit = hits.next();
+        let searched = &text[..whole];
+        let mut piece = format.scout.next(searched, at);
         while at < whole {
             let stop = memchr(self.line_end, &text[at..whole]).map_or(whole, |length| at + length);
-            let mut rules = format.wordless;
-            while let Some(found) = hit.filter(|found| base + found.start() < stop) {
-                rules |= format.word_rules[found.pattern().as_usize()];
-                hit = hits.next();
+            if piece.is_some_and(|piece| piece < at) {
+                piece = format.scout.next(searched, at);
             }
-            self.line(
-                &text[at..stop],
-                at,
-                rules,
-                sink,
-                end == BlockEnd::Last && stop == text.len(),
-            );
+            let may_have_word = piece.is_some_and(|piece| piece < stop);
+            let tail = end == BlockEnd::Last && stop == text.len();
+            self.line(&text[at..stop], at, may_have_word, sink, tail);
             at = (stop + 1).min(whole);
         }
         if end == BlockEnd::Full && at < text.len() && at == 0 {
-            let rules = format.finder.find_overlapping_iter(text);
-            let rules = rules.fold(format.wordless, |set, hit| {
-                set | format.word_rules[hit.pattern().as_usize()]
-            });
-            self.line(text, 0, rules, sink, false);
+            self.line(text, 0, true, sink, false);
             self.skipping = true;
             self.cut_lines += 1;
             at = text.len();
@@ -135,7 +127,7 @@ impl<'f> Reader<'f> {
         &mut self,
         line: &[u8],
         at: usize,
-        rules: u128,
+        may_have_word: bool,
         sink: &mut impl FnMut(&Line<'_>),
         tail: bool,
     ) {
@@ -146,7 +138,7 @@ impl<'f> Reader<'f> {
             return;
         }
         self.counts.lines += 1;
-        let mut line = self.classify(raw, at, rules);
+        let mut line = self.classify(raw, at, may_have_word);
         // A line that is still being written may end in the middle of a number.
         if tail && line.event.as_ref().is_some_and(|event| ends_in_code(event, raw)) {
             line.outcome = Outcome::Unknown;
@@ -160,7 +152,7 @@ impl<'f> Reader<'f> {
         sink(&line);
     }
 
-    fn classify<'a>(&mut self, raw: &'a [u8], at: usize, rules: u128) -> Line<'a> {
+    fn classify<'a>(&mut self, raw: &'a [u8], at: usize, may_have_word: bool) -> Line<'a> {
         let own = if self.format.stamps.is_empty() { None } else { self.stamps.read(raw) };
         let message_at = own.map_or(0, |envelope| envelope.message_at);
         if let Some(envelope) = own {
@@ -174,16 +166,15 @@ impl<'f> Reader<'f> {
             (Outcome::Event, Some(Event::ActionBegins { name }), Some(rule))
         } else {
             let message = &raw[message_at..];
-            let joins = self.format.joins;
-            match if joins {
-                self.joiner.line(message, self.format.code_page, rules)
-            } else {
-                Joined::Alone
-            } {
-                Joined::Part => (Outcome::Noise, None, None),
-                Joined::Whole(whole, rules) => self.try_rules(whole.as_bytes(), rules),
-                Joined::Alone if rules != 0 && may_have_event => self.try_rules(message, rules),
-                Joined::Alone => (Outcome::Unknown, None, None),
+            match self.format.openings.tell(message) {
+                Told::Nothing if !may_have_word && !self.format.joins => {
+                    (Outcome::Unknown, None, None)
+                }
+                Told::Rule(rule) if !may_have_word => self.known(rule, may_have_event),
+                told => {
+                    let rules = self.rules_of(raw, may_have_word || told == Told::Ask);
+                    self.search(message, rules, may_have_event)
+                }
             }
         };
         let outcome = match outcome {
@@ -206,6 +197,50 @@ impl<'f> Reader<'f> {
             outcome,
             event,
             rule,
+        }
+    }
+
+    /// What a line is that a rule knows by its begin.
+    fn known(
+        &self,
+        rule: usize,
+        may_have_event: bool,
+    ) -> (Outcome, Option<Event>, Option<usize>) {
+        match self.format.rules[rule].means {
+            _ if !may_have_event => (Outcome::Unknown, None, None),
+            Meaning::Alive => (Outcome::Event, Some(Event::Alive), Some(rule)),
+            _noise => (Outcome::Noise, None, Some(rule)),
+        }
+    }
+
+    /// The rules that have a word in a line, and those that need none.
+    fn rules_of(&self, raw: &[u8], may_have_word: bool) -> u128 {
+        let Format { finder, word_rules, wordless, .. } = self.format;
+        if !may_have_word {
+            return *wordless;
+        }
+        let hits = finder.find_overlapping_iter(raw);
+        hits.fold(*wordless, |set, hit| set | word_rules[hit.pattern().as_usize()])
+    }
+
+    /// What a line is by the patterns of `rules`.
+    fn search(
+        &mut self,
+        message: &[u8],
+        rules: u128,
+        may_have_event: bool,
+    ) -> (Outcome, Option<Event>, Option<usize>) {
+        let format = self.format;
+        let joined = if format.joins {
+            self.joiner.line(message, format.code_page, rules)
+        } else {
+            Joined::Alone
+        };
+        match joined {
+            Joined::Part => (Outcome::Noise, None, None),
+            Joined::Whole(whole, rules) => self.try_rules(whole.as_bytes(), rules),
+            Joined::Alone if rules != 0 && may_have_event => self.try_rules(message, rules),
+            Joined::Alone => (Outcome::Unknown, None, None),
         }
     }
 

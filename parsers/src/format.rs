@@ -11,7 +11,9 @@ use crate::code::CodeTable;
 use crate::event::Mark;
 use crate::event_log::EventLogRules;
 use crate::layout::Layout;
+use crate::opening::Openings;
 use crate::rule::Rule;
+use crate::scout::Scout;
 use crate::text::CodePage;
 
 /// What kind of source a log is: whose traces its lines are.
@@ -202,6 +204,10 @@ pub struct Format {
     pub event_log: Option<EventLogRules>,
     /// Set for files that are one XML document.
     pub xml: Option<XmlToml>,
+    /// Finds the lines that must be searched for words.
+    pub(crate) scout: Scout,
+    /// Tells the rules whose messages begin with a fixed text in all other lines.
+    pub(crate) openings: Openings,
     /// Finds the words of `rules`; pattern n stands for the rules of `word_rules[n]`.
     pub(crate) finder: AhoCorasick,
     /// For each word the set of rules that need it, one bit a rule.

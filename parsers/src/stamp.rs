@@ -38,6 +38,18 @@ pub struct Envelope {
     pub message_at: usize,
 }
 
+/// The longest envelope that is remembered, in bytes.
+const LONGEST: usize = 64;
+
+/// How a line began that the first layout read, whole envelope.
+#[derive(Debug, Clone, Copy)]
+struct Beginning {
+    bytes: [u8; LONGEST],
+    envelope: Envelope,
+    /// Where two digits of seconds end, if only they may differ.
+    seconds_end: Option<usize>,
+}
+
 /// Reads the stamps of one file. A stamp whose bytes are those of the line before is not
 /// parsed again.
 #[derive(Debug, Clone)]
@@ -47,6 +59,7 @@ pub struct StampReader {
     last: usize,
     cached: Option<(Envelope, usize)>,
     cache: [u8; 48],
+    beginning: Option<Beginning>,
     /// In so many bytes of a line with a stamp there is a digit.
     reach: usize,
     /// Stamps that were parsed, not taken from the line before: a work counter.
@@ -57,7 +70,16 @@ impl StampReader {
     /// A reader that knows `layouts` and reads ambiguous dates in `order`.
     pub fn new(layouts: Vec<Layout>, order: DateOrder) -> StampReader {
         let reach = if layouts.iter().all(Layout::begins_early) { 32 } else { 96 };
-        StampReader { layouts, order, last: 0, cached: None, cache: [0; 48], reach, parsed: 0 }
+        StampReader {
+            layouts,
+            order,
+            last: 0,
+            cached: None,
+            cache: [0; 48],
+            beginning: None,
+            reach,
+            parsed: 0,
+        }
     }
 
     /// Which layout read the last stamp.
@@ -67,6 +89,16 @@ impl StampReader {
 
     /// The envelope of `line`, or `None` for a line without a stamp.
     pub fn read(&mut self, line: &[u8]) -> Option<Envelope> {
+        if let Some(beginning) = &mut self.beginning
+            && let Some(envelope) = beginning.again(line)
+        {
+            return Some(envelope);
+        }
+        self.read_anew(line)
+    }
+
+    fn read_anew(&mut self, line: &[u8]) -> Option<Envelope> {
+        self.beginning = None;
         // Every layout has a time, and no line without a digit in front has one.
         let has_digit = line.iter().take(self.reach).any(u8::is_ascii_digit);
         if !has_digit {
@@ -80,6 +112,7 @@ impl StampReader {
             && let Some(envelope) = self.layouts[self.last].read_after_time(line, end, before)
             && !self.is_richer(line)
         {
+            self.remember_beginning(line, envelope, end);
             return Some(envelope);
         }
         self.parsed += 1;
@@ -104,8 +137,67 @@ impl StampReader {
         if end <= self.cache.len() && ends_time(&line[end..]) {
             self.cache[..end].copy_from_slice(&line[..end]);
             self.cached = Some((envelope, end));
+            self.remember_beginning(line, envelope, end);
         }
     }
+
+    /// Only what the first layout read: one before it might read the next line in another way.
+    fn remember_beginning(&mut self, line: &[u8], envelope: Envelope, end: usize) {
+        let at = envelope.message_at;
+        if self.last == 0
+            && (end + 1..=LONGEST).contains(&at)
+            && self.layouts[0].ends_itself()
+            && line.get(at).is_some_and(u8::is_ascii_graphic)
+        {
+            let mut bytes = [0; LONGEST];
+            bytes[..at].copy_from_slice(&line[..at]);
+            let in_seconds = self.layouts[0].ends_in_seconds()
+                && matches!(line[..end], [.., b':', tens, ones] if tens.is_ascii_digit() && ones.is_ascii_digit());
+            let seconds_end = in_seconds.then_some(end);
+            self.beginning = Some(Beginning { bytes, envelope, seconds_end });
+        }
+    }
+}
+
+impl Beginning {
+    /// The envelope of a line that begins with the same bytes, or with other seconds. Its message
+    /// must begin with a printable letter (no blank that the envelope would go on with), and not
+    /// with an AM or PM that would belong to the time.
+    fn again(&mut self, line: &[u8]) -> Option<Envelope> {
+        let at = self.envelope.message_at;
+        let (own, message) = line.split_at_checked(at)?;
+        let goes_on = match message {
+            [b'a' | b'A' | b'p' | b'P', b'm' | b'M', ..] => true,
+            [first, ..] => !first.is_ascii_graphic(),
+            [] => true,
+        };
+        if goes_on {
+            return None;
+        }
+        if own != &self.bytes[..at] {
+            self.set_seconds(own)?;
+        }
+        Some(self.envelope)
+    }
+
+    /// Takes other seconds over, if all else is the same.
+    fn set_seconds(&mut self, own: &[u8]) -> Option<()> {
+        let end = self.seconds_end?;
+        let start = end.checked_sub(2)?;
+        if own[..start] != self.bytes[..start] || own[end..] != self.bytes[end..own.len()] {
+            return None;
+        }
+        let seconds = two_digits(&own[start..end]).filter(|seconds| *seconds < 60)?;
+        let before = two_digits(&self.bytes[start..end])?;
+        self.envelope.stamp.0 += (seconds - before) * 1000;
+        self.bytes[start..end].copy_from_slice(&own[start..end]);
+        Some(())
+    }
+}
+
+fn two_digits(digits: &[u8]) -> Option<i64> {
+    let [tens @ b'0'..=b'9', ones @ b'0'..=b'9'] = digits else { return None };
+    Some(i64::from(tens - b'0') * 10 + i64::from(ones - b'0'))
 }
 
 /// Whether a time that stops here can't go on with a fraction, AM or PM.
