@@ -251,7 +251,8 @@ struct Last {
     stamp: Stamp,
     pid: Option<u32>,
     tid: Option<u32>,
-    mark: Option<Mark>,
+    /// Which rule knew it.
+    rule: Option<usize>,
 }
 
 impl<'f> Keeper<'f> {
@@ -307,7 +308,7 @@ impl<'f> Keeper<'f> {
             self.keep(entry);
         }
         if let Some(last) = self.last.take() {
-            let entry = last.entry(block);
+            let entry = last.entry(self.format, block);
             self.keep(entry);
         }
     }
@@ -335,7 +336,19 @@ impl<'f> Keeper<'f> {
 }
 
 impl Last {
-    fn entry(&self, block: &mut Block<'_>) -> Entry {
+    fn of(line: &Line<'_>, stamp: Stamp) -> Last {
+        Last {
+            number: line.number,
+            offset: line.offset,
+            length: line.raw.len(),
+            stamp,
+            pid: line.pid,
+            tid: line.tid,
+            rule: line.rule,
+        }
+    }
+
+    fn entry(&self, format: &Format, block: &mut Block<'_>) -> Entry {
         let (offset, length, text) = block.quote(self.offset, self.length);
         Entry {
             stamp: Some(self.stamp),
@@ -343,14 +356,45 @@ impl Last {
             pid: self.pid,
             tid: self.tid,
             event: Event::Alive,
-            mark: self.mark,
+            mark: self.rule.map(|rule| format.rules[rule].mark),
             quote: Quote { line: self.number, offset, length, text },
         }
     }
 }
 
 impl Sink for Keeper<'_> {
+    #[inline]
     fn line(&mut self, line: &Line<'_>, block: &mut Block<'_>) {
+        if let Some(stamp) = self.goes_on(line) {
+            self.last = Some(Last::of(line, stamp));
+        } else {
+            self.turn(line, block);
+        }
+    }
+
+    fn end_block(&mut self, block: &mut Block<'_>) {
+        if let Some(last) = self.last.take() {
+            self.carried = Some(last.entry(self.format, block));
+        }
+    }
+}
+
+impl Keeper<'_> {
+    /// The stamp of a line that shows life in the same second as the line before it, which is
+    /// not to be kept: it only takes that one's place. [`Keeper::edge`] would say so, too.
+    #[inline]
+    fn goes_on(&self, line: &Line<'_>) -> Option<Stamp> {
+        let (last, kept_at) = (self.last.as_ref()?, self.kept_at?);
+        let shows_life = matches!(line.event, None | Some(Event::Alive))
+            && line.outcome != Outcome::Continued
+            && line.stamp == Some(last.stamp)
+            && line.pid == last.pid;
+        let is_due = last.stamp.0 - kept_at.0 > KEEP_EVERY;
+        (shows_life && !is_due && !self.after_first).then_some(last.stamp)
+    }
+
+    /// A line that may be kept, or end what is.
+    fn turn(&mut self, line: &Line<'_>, block: &mut Block<'_>) {
         let mark = line.rule.map(|rule| self.format.rules[rule].mark);
         let stamp = line.stamp.filter(|stamp| PLAUSIBLE.contains(&stamp.0));
         self.impossible += u64::from(stamp.is_none() && line.stamp.is_some());
@@ -375,26 +419,12 @@ impl Sink for Keeper<'_> {
             (_, Some(stamp)) if line.outcome != Outcome::Continued => {
                 let is_edge = self.edge(stamp, line.pid, block);
                 self.carried = None;
-                self.last = Some(Last {
-                    number: line.number,
-                    offset: line.offset,
-                    length: line.raw.len(),
-                    stamp,
-                    pid: line.pid,
-                    tid: line.tid,
-                    mark,
-                });
+                self.last = Some(Last::of(line, stamp));
                 if is_edge {
                     self.keep_last(block);
                 }
             }
             (Some(_) | None, _) => {}
-        }
-    }
-
-    fn end_block(&mut self, block: &mut Block<'_>) {
-        if let Some(last) = self.last.take() {
-            self.carried = Some(last.entry(block));
         }
     }
 }

@@ -14,8 +14,11 @@ use crate::block::{Block, Cursor, last_line_end, line_end};
 use crate::discover::{Source, plain};
 use crate::place;
 
-/// Bytes read at a time, and the longest line that is read whole.
+/// Bytes of the first block, and the longest line that is read whole.
 const BLOCK: usize = 1 << 20;
+
+/// Bytes read at a time behind the first block: what was read is searched while it is in the cache.
+const STEP: usize = 1 << 18;
 
 /// Takes the lines of a source.
 pub trait Sink {
@@ -74,7 +77,7 @@ impl<'f> OpenSource<'f> {
             bytes: 0,
             expected: if source.member.is_none() { source.bytes } else { 0 },
         };
-        open.fill();
+        open.fill(BLOCK);
         match &open.failed {
             Some(reason) if open.filled == 0 => Err(reason.clone()),
             _some_bytes => Ok(open),
@@ -164,10 +167,11 @@ impl<'f> OpenSource<'f> {
         }
     }
 
-    /// Fills the buffer, to its end or to the end of the file.
-    fn fill(&mut self) {
-        while self.filled < self.buffer.len() && !self.at_end {
-            match self.file.read(&mut self.buffer[self.filled..]) {
+    /// Fills the buffer with so many bytes more, up to its end or to the end of the file.
+    fn fill(&mut self, count: usize) {
+        let end = self.buffer.len().min(self.filled + count);
+        while self.filled < end && !self.at_end {
+            match self.file.read(&mut self.buffer[self.filled..end]) {
                 Ok(0) => {
                     self.at_end = true;
                     if self.bytes < self.expected {
@@ -205,7 +209,7 @@ impl<'f> OpenSource<'f> {
         self.buffer.copy_within(used..self.filled, 0);
         self.filled -= used;
         let before = self.bytes;
-        self.fill();
+        self.fill(STEP);
         progress(self.bytes - before);
     }
 
@@ -285,7 +289,13 @@ impl<'f> OpenSource<'f> {
     }
 
     fn block_end(&self) -> BlockEnd {
-        if self.at_end { BlockEnd::Last } else { BlockEnd::Full }
+        if self.at_end {
+            BlockEnd::Last
+        } else if self.filled < self.buffer.len() {
+            BlockEnd::More
+        } else {
+            BlockEnd::Full
+        }
     }
 
     /// A file that is one XML document: its state is one event, on the line of its code.

@@ -123,6 +123,7 @@ impl<'f> Reader<'f> {
         }
     }
 
+    #[inline(always)]
     fn line(
         &mut self,
         line: &[u8],
@@ -152,6 +153,7 @@ impl<'f> Reader<'f> {
         sink(&line);
     }
 
+    #[inline(always)]
     fn classify<'a>(&mut self, raw: &'a [u8], at: usize, may_have_word: bool) -> Line<'a> {
         let own = if self.format.stamps.is_empty() { None } else { self.stamps.read(raw) };
         let message_at = own.map_or(0, |envelope| envelope.message_at);

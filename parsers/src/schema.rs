@@ -244,10 +244,13 @@ impl FormatDraft {
         // Whether a joined record begins depends on words alone.
         let openings = Openings::of(if self.joins { &[] } else { &rules });
         let wordless = rule_set(&rules, |rule| rule.words.is_empty());
-        let told_by_words = rules.iter().filter(|rule| self.joins || rule.opening.is_none());
-        let words = told_by_words.flat_map(|rule| rule.words.iter().map(String::as_str));
+        let (searched, compared): (Vec<&Rule>, Vec<&Rule>) =
+            rules.iter().partition(|rule| self.joins || rule.opening.is_none());
+        let words: Vec<&str> =
+            searched.iter().flat_map(|rule| rule.words.iter().map(String::as_str)).collect();
+        let known: Vec<&str> = compared.iter().map(|rule| rule.specimen.as_str()).collect();
         let scout = match wordless {
-            0 => Scout::new(&words.collect::<Vec<_>>()),
+            0 => Scout::new(&words, &known),
             _some => Scout::Everything,
         };
         Ok(Format {

@@ -25,14 +25,16 @@ pub(crate) enum Scout {
 }
 
 impl Scout {
-    /// Looks for `words`: lower case, three bytes or more.
-    pub(crate) fn new(words: &[&str]) -> Scout {
+    /// Looks for `words`: lower case, three bytes or more. Pieces that stand in one of `known`,
+    /// messages that are told without a search, are avoided.
+    pub(crate) fn new(words: &[&str], known: &[&str]) -> Scout {
         if words.is_empty() {
             return Scout::Nothing;
         }
+        let known: Vec<String> = known.iter().map(|text| text.to_ascii_lowercase()).collect();
         let pieces = LENGTHS.map(|length| {
             let mut pieces: Vec<&[u8]> =
-                words.iter().filter_map(|word| rarest(word.as_bytes(), length)).collect();
+                words.iter().filter_map(|word| rarest(word.as_bytes(), length, &known)).collect();
             pieces.sort_unstable();
             pieces.dedup();
             pieces.into_iter().flat_map(cases).collect::<Vec<_>>()
@@ -57,13 +59,20 @@ impl Scout {
     }
 }
 
-/// The rarest `length` bytes of a word.
-fn rarest(word: &[u8], length: usize) -> Option<&[u8]> {
+/// The rarest `length` bytes of a word. Its last letters are taken last: endings are frequent.
+fn rarest<'w>(word: &'w [u8], length: usize, known: &[String]) -> Option<&'w [u8]> {
+    let start = word.len().saturating_sub(2).max(length);
+    let stands = |piece: &[u8], text: &String| text.as_bytes().windows(length).any(|at| at == piece);
+    let lines = |piece: &[u8]| known.iter().filter(|text| stands(piece, text)).count();
     let frequency = |byte: &u8| {
         // Of what is no letter much stands in stamps.
         RARE_FIRST.iter().position(|letter| letter == byte).unwrap_or(RARE_FIRST.len())
     };
-    word.windows(length).min_by_key(|piece| piece.iter().map(frequency).sum::<usize>())
+    let pieces = word.windows(length).zip(length..);
+    let rarest = pieces.min_by_key(|(piece, end)| {
+        (lines(piece), *end > start, piece.iter().map(frequency).sum::<usize>())
+    });
+    rarest.map(|(piece, _)| piece)
 }
 
 /// All spellings of a piece in upper and lower case.

@@ -39,12 +39,14 @@ pub struct Envelope {
 }
 
 /// The longest envelope that is remembered, in bytes.
-const LONGEST: usize = 64;
+const LONGEST: usize = 32;
 
 /// How a line began that the first layout read, whole envelope.
 #[derive(Debug, Clone, Copy)]
 struct Beginning {
     bytes: [u8; LONGEST],
+    /// Set where `bytes` count.
+    mask: [u8; LONGEST],
     envelope: Envelope,
     /// Where two digits of seconds end, if only they may differ.
     seconds_end: Option<usize>,
@@ -88,6 +90,7 @@ impl StampReader {
     }
 
     /// The envelope of `line`, or `None` for a line without a stamp.
+    #[inline]
     pub fn read(&mut self, line: &[u8]) -> Option<Envelope> {
         if let Some(beginning) = &mut self.beginning
             && let Some(envelope) = beginning.again(line)
@@ -97,6 +100,7 @@ impl StampReader {
         self.read_anew(line)
     }
 
+    #[inline(never)]
     fn read_anew(&mut self, line: &[u8]) -> Option<Envelope> {
         self.beginning = None;
         // Every layout has a time, and no line without a digit in front has one.
@@ -149,12 +153,13 @@ impl StampReader {
             && self.layouts[0].ends_itself()
             && line.get(at).is_some_and(u8::is_ascii_graphic)
         {
-            let mut bytes = [0; LONGEST];
+            let (mut bytes, mut mask) = ([0; LONGEST], [0; LONGEST]);
             bytes[..at].copy_from_slice(&line[..at]);
+            mask[..at].fill(0xFF);
             let in_seconds = self.layouts[0].ends_in_seconds()
                 && matches!(line[..end], [.., b':', tens, ones] if tens.is_ascii_digit() && ones.is_ascii_digit());
             let seconds_end = in_seconds.then_some(end);
-            self.beginning = Some(Beginning { bytes, envelope, seconds_end });
+            self.beginning = Some(Beginning { bytes, mask, envelope, seconds_end });
         }
     }
 }
@@ -163,6 +168,7 @@ impl Beginning {
     /// The envelope of a line that begins with the same bytes, or with other seconds. Its message
     /// must begin with a printable letter (no blank that the envelope would go on with), and not
     /// with an AM or PM that would belong to the time.
+    #[inline]
     fn again(&mut self, line: &[u8]) -> Option<Envelope> {
         let at = self.envelope.message_at;
         let (own, message) = line.split_at_checked(at)?;
@@ -174,10 +180,20 @@ impl Beginning {
         if goes_on {
             return None;
         }
-        if own != &self.bytes[..at] {
+        if !self.is_begin_of(line, own) {
             self.set_seconds(own)?;
         }
         Some(self.envelope)
+    }
+
+    /// Compares all bytes that can be remembered at once, where the line has as many.
+    #[inline]
+    fn is_begin_of(&self, line: &[u8], own: &[u8]) -> bool {
+        let Some(first) = line.first_chunk::<LONGEST>() else {
+            return own == &self.bytes[..own.len()];
+        };
+        let bytes = first.iter().zip(&self.bytes).zip(&self.mask);
+        bytes.fold(0, |differ, ((a, b), mask)| differ | (a ^ b) & mask) == 0
     }
 
     /// Takes other seconds over, if all else is the same.
