@@ -13,7 +13,7 @@ use crate::joining::{Joined, Joiner};
 use crate::opening::Told;
 pub use crate::line::{BlockEnd, Line, LineCounts, Outcome};
 use crate::rule::Meaning;
-use crate::stamp::{DateOrder, Stamp, StampReader};
+use crate::stamp::{DateOrder, Envelope, Stamp, StampReader};
 use crate::text::{self, CodePage};
 
 /// Reads one log, block by block.
@@ -123,6 +123,8 @@ impl<'f> Reader<'f> {
         }
     }
 
+    /// One line: what it is, and its counts. It is put together in its place, since an event is
+    /// large to be moved for every line.
     #[inline(always)]
     fn line(
         &mut self,
@@ -139,7 +141,28 @@ impl<'f> Reader<'f> {
             return;
         }
         self.counts.lines += 1;
-        let mut line = self.classify(raw, at, may_have_word);
+        let mut line = Line {
+            number: self.counts.lines,
+            offset: self.offset + at as u64,
+            raw,
+            stamp: None,
+            pid: None,
+            tid: None,
+            layout: None,
+            message_at: 0,
+            outcome: Outcome::Unknown,
+            event: None,
+            rule: None,
+        };
+        let own = if self.format.stamps.is_empty() { None } else { self.stamps.read(raw) };
+        if let Some(envelope) = own {
+            self.counts.stamped += 1;
+            let Envelope { stamp, pid, tid, message_at } = envelope;
+            self.above = Some(Above { stamp, pid, tid });
+            line.layout = Some(self.stamps.layout());
+            line.message_at = message_at;
+        }
+        self.judge(&mut line, may_have_word);
         // A line that is still being written may end in the middle of a number.
         if tail && line.event.as_ref().is_some_and(|event| ends_in_code(event, raw)) {
             line.outcome = Outcome::Unknown;
@@ -153,66 +176,51 @@ impl<'f> Reader<'f> {
         sink(&line);
     }
 
+    /// Says what a line is; an event without a stamp of its own has that of the record above.
     #[inline(always)]
-    fn classify<'a>(&mut self, raw: &'a [u8], at: usize, may_have_word: bool) -> Line<'a> {
-        let own = if self.format.stamps.is_empty() { None } else { self.stamps.read(raw) };
-        let message_at = own.map_or(0, |envelope| envelope.message_at);
-        if let Some(envelope) = own {
-            self.counts.stamped += 1;
-            self.above =
-                Some(Above { stamp: envelope.stamp, pid: envelope.pid, tid: envelope.tid });
+    fn judge(&mut self, line: &mut Line<'_>, may_have_word: bool) {
+        let stamped = line.layout.is_some();
+        let may_have_event = stamped || self.format.unstamped;
+        let message = &line.raw[line.message_at..];
+        let told = self.format.openings.tell(message);
+        if self.named_next.is_some() {
+            self.take_name(line);
+        } else if may_have_word || told == Told::Ask || self.format.joins {
+            let rules = self.rules_of(line.raw, may_have_word || told == Told::Ask);
+            self.search(line, rules, may_have_event);
+        } else if let Told::Rule(rule) = told
+            && may_have_event
+        {
+            line.rule = Some(rule);
+            line.outcome = Outcome::Noise;
+            if self.format.rules[rule].means == Meaning::Alive {
+                line.event = Some(Event::Alive);
+                line.outcome = Outcome::Event;
+            }
         }
-        let may_have_event = own.is_some() || self.format.unstamped;
-        let (outcome, event, rule) = if let Some(rule) = self.named_next.take() {
-            let name = text::decode(&raw[message_at..], self.format.code_page).trim().to_owned();
-            (Outcome::Event, Some(Event::ActionBegins { name }), Some(rule))
-        } else {
-            let message = &raw[message_at..];
-            match self.format.openings.tell(message) {
-                Told::Nothing if !may_have_word && !self.format.joins => {
-                    (Outcome::Unknown, None, None)
-                }
-                Told::Rule(rule) if !may_have_word => self.known(rule, may_have_event),
-                told => {
-                    let rules = self.rules_of(raw, may_have_word || told == Told::Ask);
-                    self.search(message, rules, may_have_event)
-                }
+        if line.outcome == Outcome::Unknown {
+            if self.format.others == Others::Noise {
+                line.outcome = Outcome::Noise;
+            } else if !stamped && (self.above.is_some() || line.raw.is_empty()) {
+                line.outcome = Outcome::Continued;
             }
-        };
-        let outcome = match outcome {
-            Outcome::Unknown if self.format.others == Others::Noise => Outcome::Noise,
-            Outcome::Unknown if own.is_none() && (self.above.is_some() || raw.is_empty()) => {
-                Outcome::Continued
-            }
-            Outcome::Unknown | Outcome::Event | Outcome::Noise | Outcome::Continued => outcome,
-        };
-        let above = self.above.filter(|_| own.is_some() || outcome == Outcome::Event);
-        Line {
-            number: self.counts.lines,
-            offset: self.offset + at as u64,
-            raw,
-            stamp: above.map(|above| above.stamp),
-            pid: above.and_then(|above| above.pid),
-            tid: above.and_then(|above| above.tid),
-            layout: own.map(|_| self.stamps.layout()),
-            message_at,
-            outcome,
-            event,
-            rule,
+        }
+        if let Some(above) = &self.above
+            && (stamped || line.outcome == Outcome::Event)
+        {
+            line.stamp = Some(above.stamp);
+            line.pid = above.pid;
+            line.tid = above.tid;
         }
     }
 
-    /// What a line is that a rule knows by its begin.
-    fn known(
-        &self,
-        rule: usize,
-        may_have_event: bool,
-    ) -> (Outcome, Option<Event>, Option<usize>) {
-        match self.format.rules[rule].means {
-            _ if !may_have_event => (Outcome::Unknown, None, None),
-            Meaning::Alive => (Outcome::Event, Some(Event::Alive), Some(rule)),
-            _noise => (Outcome::Noise, None, Some(rule)),
-        }
+    /// The line before said that this one, whole, is a name.
+    #[cold]
+    fn take_name(&mut self, line: &mut Line<'_>) {
+        let message = text::decode(&line.raw[line.message_at..], self.format.code_page);
+        line.rule = self.named_next.take();
+        line.event = Some(Event::ActionBegins { name: message.trim().to_owned() });
+        line.outcome = Outcome::Event;
     }
 
     /// The rules that have a word in a line, and those that need none.
@@ -226,31 +234,24 @@ impl<'f> Reader<'f> {
     }
 
     /// What a line is by the patterns of `rules`.
-    fn search(
-        &mut self,
-        message: &[u8],
-        rules: u128,
-        may_have_event: bool,
-    ) -> (Outcome, Option<Event>, Option<usize>) {
+    #[inline(never)]
+    fn search(&mut self, line: &mut Line<'_>, rules: u128, may_have_event: bool) {
         let format = self.format;
+        let message = &line.raw[line.message_at..];
         let joined = if format.joins {
             self.joiner.line(message, format.code_page, rules)
         } else {
             Joined::Alone
         };
         match joined {
-            Joined::Part => (Outcome::Noise, None, None),
-            Joined::Whole(whole, rules) => self.try_rules(whole.as_bytes(), rules),
-            Joined::Alone if rules != 0 && may_have_event => self.try_rules(message, rules),
-            Joined::Alone => (Outcome::Unknown, None, None),
+            Joined::Part => line.outcome = Outcome::Noise,
+            Joined::Whole(whole, rules) => self.try_rules(line, whole.as_bytes(), rules),
+            Joined::Alone if rules != 0 && may_have_event => self.try_rules(line, message, rules),
+            Joined::Alone => {}
         }
     }
 
-    fn try_rules(
-        &mut self,
-        message: &[u8],
-        mut rules: u128,
-    ) -> (Outcome, Option<Event>, Option<usize>) {
+    fn try_rules(&mut self, line: &mut Line<'_>, message: &[u8], mut rules: u128) {
         let message = text::decode(message, self.format.code_page);
         while rules != 0 {
             let at = rules.trailing_zeros() as usize;
@@ -267,9 +268,11 @@ impl<'f> Reader<'f> {
                 None if speaks => Outcome::Unknown,
                 None => Outcome::Noise,
             };
-            return (outcome, event, Some(at));
+            line.rule = Some(at);
+            line.event = event;
+            line.outcome = outcome;
+            return;
         }
-        (Outcome::Unknown, None, None)
     }
 }
 
