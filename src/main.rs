@@ -15,6 +15,7 @@ mod contract;
 mod correlate;
 mod course;
 mod coverage;
+mod dates;
 mod deployment;
 mod device;
 mod discover;
@@ -157,7 +158,7 @@ fn events(args: &EventsArgs) -> Result<u8, Failure> {
     let mut understood = Vec::new();
     for device in &share.devices {
         let mut counts = Vec::new();
-        let mut dates = ingest::DateOrders::new(device, &request.formats);
+        let mut dates = dates::DateOrders::new(device, &request.formats);
         for source in &device.sources {
             let format = &request.formats.formats[source.format];
             let mut records =

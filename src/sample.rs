@@ -9,8 +9,9 @@ use provtrace_parsers::stamp::Stamp;
 use provtrace_parsers::text;
 
 use crate::block::Block;
+use crate::dates::DateOrders;
 use crate::discover::Device;
-use crate::ingest::{DateOrders, read_source};
+use crate::ingest::read_source;
 use crate::source::Sink;
 
 /// Lines that are kept of a log.

@@ -32,9 +32,18 @@ pub fn in_file_order(logs: &DeviceLogs, wanted: impl Fn(&SourceLog) -> bool) -> 
     let mut sources: Vec<usize> = (0..logs.sources.len()).collect();
     sources.retain(|source| wanted(&logs.sources[*source]));
     sources.sort_by_key(|source| (first_stamp(&logs.sources[*source]), *source));
+    let spans: Vec<_> = sources.iter().map(|source| span(&logs.sources[*source])).collect();
     let mut places = Vec::new();
     let mut known: HashMap<(Option<Stamp>, &str), usize> = HashMap::new();
-    for source in sources {
+    for (number, source) in sources.into_iter().enumerate() {
+        let meets =
+            |other: usize| spans[number].0 <= spans[other].1 && spans[other].0 <= spans[number].1;
+        if !(0..spans.len()).any(|other| other != number && meets(other)) {
+            // No other file has a record of that time.
+            let entries = 0..logs.sources[source].entries.len();
+            places.extend(entries.map(|entry| EntryRef { source, entry }));
+            continue;
+        }
         let mut own: HashMap<(Option<Stamp>, &str), usize> = HashMap::new();
         for (at, entry) in logs.sources[source].entries.iter().enumerate() {
             let key = (entry.logged, &*entry.quote.text);
@@ -50,4 +59,10 @@ pub fn in_file_order(logs: &DeviceLogs, wanted: impl Fn(&SourceLog) -> bool) -> 
         }
     }
     places
+}
+
+/// The earliest and the latest stamp of a log's records.
+fn span(log: &SourceLog) -> (Option<Stamp>, Option<Stamp>) {
+    let stamps = || log.entries.iter().map(|entry| entry.logged);
+    (stamps().min().flatten(), stamps().max().flatten())
 }

@@ -65,7 +65,11 @@ impl<'f> OpenSource<'f> {
     ) -> Result<OpenSource<'f>, String> {
         let file =
             place::open(&source.file, source.member.as_ref()).map_err(|error| plain(&error))?;
-        buffer.resize(BLOCK, 0);
+        // Most files are small: no more memory is made ready than they need.
+        let needed = usize::try_from(source.bytes).map_or(BLOCK, |bytes| bytes.saturating_add(1));
+        if buffer.len() < needed.min(BLOCK) {
+            buffer.resize(needed.min(BLOCK), 0);
+        }
         let mut open = OpenSource {
             file,
             format,
@@ -167,10 +171,14 @@ impl<'f> OpenSource<'f> {
         }
     }
 
-    /// Fills the buffer with so many bytes more, up to its end or to the end of the file.
+    /// Fills the buffer with so many bytes more, up to a block or to the end of the file.
     fn fill(&mut self, count: usize) {
-        let end = self.buffer.len().min(self.filled + count);
-        while self.filled < end && !self.at_end {
+        let until = BLOCK.min(self.filled + count);
+        while self.filled < until && !self.at_end {
+            if self.filled == self.buffer.len() {
+                self.buffer.resize((2 * self.filled).clamp(STEP, BLOCK), 0);
+            }
+            let end = until.min(self.buffer.len());
             match self.file.read(&mut self.buffer[self.filled..end]) {
                 Ok(0) => {
                     self.at_end = true;
@@ -291,7 +299,7 @@ impl<'f> OpenSource<'f> {
     fn block_end(&self) -> BlockEnd {
         if self.at_end {
             BlockEnd::Last
-        } else if self.filled < self.buffer.len() {
+        } else if self.filled < BLOCK {
             BlockEnd::More
         } else {
             BlockEnd::Full

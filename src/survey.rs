@@ -10,8 +10,9 @@ use provtrace_parsers::text;
 use serde::Serialize;
 
 use crate::block::Block;
+use crate::dates::DateOrders;
 use crate::discover::{Device, Share, Skipped};
-use crate::ingest::{DateOrders, read_source};
+use crate::ingest::read_source;
 use crate::source::Sink;
 
 /// Of each log so many lines that are not understood are looked at one by one.

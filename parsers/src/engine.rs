@@ -10,8 +10,8 @@ use memchr::memchr;
 use crate::event::Event;
 use crate::format::{Format, Others};
 use crate::joining::{Joined, Joiner};
+pub use crate::line::{BlockEnd, Line, LineCounts, Outcome, Work};
 use crate::opening::Told;
-pub use crate::line::{BlockEnd, Line, LineCounts, Outcome};
 use crate::rule::Meaning;
 use crate::stamp::{DateOrder, Envelope, Stamp, StampReader};
 use crate::text::{self, CodePage};
@@ -23,6 +23,7 @@ pub struct Reader<'f> {
     stamps: StampReader,
     line_end: u8,
     counts: LineCounts,
+    work: Work,
     offset: u64,
     skipping: bool,
     cut_lines: u64,
@@ -48,6 +49,7 @@ impl<'f> Reader<'f> {
             stamps: StampReader::new(format.stamps.clone(), order),
             line_end,
             counts: LineCounts::default(),
+            work: Work::default(),
             offset: 0,
             skipping: false,
             cut_lines: 0,
@@ -67,9 +69,9 @@ impl<'f> Reader<'f> {
         self.format.code_page
     }
 
-    /// How many stamps were parsed, not taken from the line before.
-    pub fn stamps_parsed(&self) -> u64 {
-        self.stamps.parsed
+    /// What it took so far.
+    pub fn work(&self) -> Work {
+        Work { parsed: self.stamps.parsed, ..self.work }
     }
 
     /// Lines that were longer than the caller's room: only their beginning was read.
@@ -224,11 +226,12 @@ impl<'f> Reader<'f> {
     }
 
     /// The rules that have a word in a line, and those that need none.
-    fn rules_of(&self, raw: &[u8], may_have_word: bool) -> u128 {
+    fn rules_of(&mut self, raw: &[u8], may_have_word: bool) -> u128 {
         let Format { finder, word_rules, wordless, .. } = self.format;
         if !may_have_word {
             return *wordless;
         }
+        self.work.searched += raw.len() as u64;
         let hits = finder.find_overlapping_iter(raw);
         hits.fold(*wordless, |set, hit| set | word_rules[hit.pattern().as_usize()])
     }
@@ -257,6 +260,7 @@ impl<'f> Reader<'f> {
             let at = rules.trailing_zeros() as usize;
             rules &= rules - 1;
             let rule = &self.format.rules[at];
+            self.work.tried += 1;
             let Some(event) = rule.read(&message) else { continue };
             if rule.means == Meaning::ActionBeginsNextLine {
                 self.named_next = Some(at);

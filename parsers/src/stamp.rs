@@ -246,6 +246,9 @@ pub fn date_order(text: &[u8]) -> Option<DateOrder> {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+    use proptest::sample::select;
+
     use super::*;
     use crate::layout::read_layouts;
 
@@ -295,6 +298,54 @@ mod tests {
             ["Thu, 31 Feb 2025 21:00:19 x", "2025-03-24 25:20:19 x", "2025-03-24 12:20 x", "x", ""]
         {
             assert_eq!(reads(line, DateOrder::MonthFirst), None, "{line}");
+        }
+    }
+
+    /// Lines that begin alike: other digits, other blanks, a message that the time could go on with.
+    fn line() -> impl Strategy<Value = String> {
+        let front = select(vec![
+            ("Mon, 24 Mar 2025 12:07:", " "),
+            ("2025-03-24 12:20:", "(8-12) ldProvision:"),
+            ("2025-03-24T12:20:", ",5 "),
+            ("3/24/2025 1:20:", " PM "),
+            ("03/24/2025 12:20:", " INFO 8644:1 RollingLog : "),
+            ("03/24/2025 12:20:", " "),
+        ]);
+        let seconds = prop_oneof![(0..60u32).prop_map(|n| format!("{n:02}")), "[0-9a]{1,3}"];
+        let message = select(vec![
+            "x",
+            "am",
+            "PM x",
+            "T1",
+            "1",
+            ".5 x",
+            ",x",
+            " x",
+            "\u{A0}x",
+            "é",
+            "",
+            "(1-2) a:b",
+        ]);
+        (front, seconds, message)
+            .prop_map(|((start, end), seconds, message)| format!("{start}{seconds}{end}{message}"))
+    }
+
+    proptest! {
+        #[test]
+        fn lines_that_begin_alike_read_as_each_alone(
+            lines in proptest::collection::vec(line(), 1..30),
+            first in 0usize..5,
+        ) {
+            let ordered = |order| {
+                let mut reader = reader(order);
+                reader.layouts.rotate_left(first);
+                reader
+            };
+            let mut warm = ordered(DateOrder::DayFirst);
+            for line in &lines {
+                let fresh = ordered(DateOrder::DayFirst).read(line.as_bytes());
+                prop_assert_eq!(warm.read(line.as_bytes()), fresh, "{}", line);
+            }
         }
     }
 
