@@ -10,11 +10,11 @@ use provtrace_parsers::event::{Event, Mark};
 use provtrace_parsers::format::{Format, Formats, SourceKind};
 use provtrace_parsers::stamp::{DateOrder, Stamp};
 
-use crate::block::Block;
+use crate::block::{Block, Sink};
 use crate::dates::DateOrders;
 use crate::discover::{Device, Skipped, Source};
 use crate::eventlog;
-use crate::source::{OpenSource, ReadEnd, Sink};
+use crate::source::{OpenSource, ReadEnd};
 
 /// Of lines that only show life, one in so many milliseconds is kept, besides the edges.
 const KEEP_EVERY: i64 = 30_000;

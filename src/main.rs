@@ -154,8 +154,7 @@ fn events(args: &EventsArgs) -> Result<u8, Failure> {
     let share = find(&args.input, &request)?;
     let mut out = output(&args.input, &share)?;
     let mut skipped = share.skipped.clone();
-    let mut buffer = Vec::new();
-    let mut understood = Vec::new();
+    let (mut buffer, mut understood) = (Vec::new(), Vec::new());
     for device in &share.devices {
         let mut counts = Vec::new();
         let mut dates = dates::DateOrders::new(device, &request.formats);

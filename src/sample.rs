@@ -8,11 +8,10 @@ use provtrace_parsers::format::{Format, Formats, SourceKind};
 use provtrace_parsers::stamp::Stamp;
 use provtrace_parsers::text;
 
-use crate::block::Block;
+use crate::block::{Block, Sink};
 use crate::dates::DateOrders;
 use crate::discover::Device;
 use crate::ingest::read_source;
-use crate::source::Sink;
 
 /// Lines that are kept of a log.
 const OF_A_LOG: usize = 3_000;

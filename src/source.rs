@@ -10,7 +10,7 @@ use provtrace_parsers::policy_status;
 use provtrace_parsers::stamp::{DateOrder, date_order, has_slash_dates};
 use provtrace_parsers::text::{self, TextEncoding};
 
-use crate::block::{Block, Cursor, last_line_end, line_end};
+use crate::block::{Block, Cursor, Sink, give_block, last_line_end, line_end};
 use crate::discover::{Source, plain};
 use crate::place;
 
@@ -19,14 +19,6 @@ const BLOCK: usize = 1 << 20;
 
 /// Bytes read at a time behind the first block: what was read is searched while it is in the cache.
 const STEP: usize = 1 << 18;
-
-/// Takes the lines of a source.
-pub trait Sink {
-    /// The next line. What is to be kept must be copied.
-    fn line(&mut self, line: &Line<'_>, block: &mut Block<'_>);
-    /// The block goes away.
-    fn end_block(&mut self, block: &mut Block<'_>);
-}
 
 /// What is known after a source was read.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -362,21 +354,6 @@ impl<'f> OpenSource<'f> {
         sink.end_block(&mut block);
         counts
     }
-}
-
-fn give_block(
-    reader: &mut Reader<'_>,
-    text: &[u8],
-    end: BlockEnd,
-    base: u64,
-    utf16: Option<Cursor>,
-    mark: u64,
-    sink: &mut impl Sink,
-) -> usize {
-    let mut block = Block { text, base, utf16, mark, page: reader.code_page(), record: None };
-    let used = reader.block(text, end, &mut |line| sink.line(line, &mut block));
-    sink.end_block(&mut block);
-    used
 }
 
 #[cfg(test)]

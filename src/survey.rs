@@ -9,11 +9,10 @@ use provtrace_parsers::shape;
 use provtrace_parsers::text;
 use serde::Serialize;
 
-use crate::block::Block;
+use crate::block::{Block, Sink};
 use crate::dates::DateOrders;
 use crate::discover::{Device, Share, Skipped};
 use crate::ingest::read_source;
-use crate::source::Sink;
 
 /// Of each log so many lines that are not understood are looked at one by one.
 const ALL_OF: u64 = 2_000;

@@ -6,10 +6,9 @@ use provtrace_parsers::engine::{Line, Outcome};
 use provtrace_parsers::event::{ActionOutcome, Event, Mark};
 use provtrace_parsers::format::Format;
 
-use crate::block::Block;
+use crate::block::{Block, Sink};
 use crate::clock;
 use crate::report::plain::harmless;
-use crate::source::Sink;
 
 /// Writes each line of a source as it is read.
 pub struct Records<'a> {
