@@ -86,3 +86,51 @@ fn alone(logs: &DeviceLogs, sources: &[usize]) -> BTreeSet<usize> {
     }
     alone
 }
+
+#[cfg(test)]
+mod tests {
+    use provtrace_parsers::engine::LineCounts;
+    use provtrace_parsers::event::Event;
+
+    use super::*;
+    use crate::ingest::{Entry, Quote};
+
+    fn log(records: &[(i64, &str)]) -> SourceLog {
+        let entry = |(at, text): &(i64, &str)| Entry {
+            stamp: Some(Stamp(*at)),
+            logged: Some(Stamp(*at)),
+            pid: None,
+            tid: None,
+            event: Event::Alive,
+            mark: None,
+            quote: Quote { line: 1, offset: 0, length: 1, text: (*text).into() },
+        };
+        SourceLog {
+            path: String::new(),
+            member: None,
+            format: String::new(),
+            kind: SourceKind::Vulscan,
+            task: None,
+            entries: records.iter().map(entry).collect(),
+            counts: LineCounts::default(),
+            bytes: 0,
+        }
+    }
+
+    #[test]
+    fn a_record_counts_once_where_files_meet() {
+        let sources = vec![
+            log(&[(50, "a"), (50, "a"), (60, "b")]),
+            log(&[(10, "a"), (20, "a"), (20, "a")]),
+            log(&[(60, "b"), (60, "b"), (70, "c")]),
+            log(&[]),
+        ];
+        let logs = DeviceLogs { sources, ..DeviceLogs::default() };
+        assert_eq!(alone(&logs, &[0, 1, 2]), BTreeSet::from([1]), "the others share a second");
+        assert_eq!(alone(&logs, &[0, 1]), BTreeSet::from([0, 1]));
+        let found = in_file_order(&logs, |_| true);
+        let found: Vec<(usize, usize)> =
+            found.iter().map(|place| (place.source, place.entry)).collect();
+        assert_eq!(found, [(1, 0), (1, 1), (1, 2), (0, 0), (0, 1), (0, 2), (2, 1), (2, 2)]);
+    }
+}

@@ -76,12 +76,14 @@ pub(crate) fn fixed_start(spaced: &str) -> Option<(String, bool)> {
     }
     let mut text = String::new();
     for part in parts {
-        match part.kind() {
-            HirKind::Literal(literal) if literal.0.is_ascii() => {
-                text.push_str(std::str::from_utf8(&literal.0).ok()?);
-            }
-            _blanks if *part == blanks => text.push(' '),
-            _other => break,
+        if let HirKind::Literal(literal) = part.kind()
+            && literal.0.is_ascii()
+        {
+            text.push_str(std::str::from_utf8(&literal.0).ok()?);
+        } else if *part == blanks {
+            text.push(' ');
+        } else {
+            break;
         }
     }
     text.starts_with(|first: char| first.is_ascii_graphic()).then(|| {
