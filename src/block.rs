@@ -1,6 +1,7 @@
 //! The text of a block, and how a line of it leads back to the raw file.
 
 use memchr::{memchr, memrchr};
+use provtrace_parsers::engine::{BlockEnd, Line, Reader};
 use provtrace_parsers::text::{self, CodePage, TextEncoding};
 
 /// The text of some whole lines, and how it leads back to the raw bytes.
@@ -50,6 +51,30 @@ impl<'t> Block<'t> {
         cursor.decoded = start;
         (cursor.raw, text::utf16_length(&text), text.into())
     }
+}
+
+/// Takes the lines of a source.
+pub trait Sink {
+    /// The next line. What is to be kept must be copied.
+    fn line(&mut self, line: &Line<'_>, block: &mut Block<'_>);
+    /// The block goes away.
+    fn end_block(&mut self, block: &mut Block<'_>);
+}
+
+/// Gives the lines of a block to `sink`; returns how many bytes were taken.
+pub fn give_block(
+    reader: &mut Reader<'_>,
+    text: &[u8],
+    end: BlockEnd,
+    base: u64,
+    utf16: Option<Cursor>,
+    mark: u64,
+    sink: &mut impl Sink,
+) -> usize {
+    let mut block = Block { text, base, utf16, mark, page: reader.code_page(), record: None };
+    let used = reader.block(text, end, &mut |line| sink.line(line, &mut block));
+    sink.end_block(&mut block);
+    used
 }
 
 /// `\r` for the few logs that have no other line end.

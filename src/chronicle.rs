@@ -360,7 +360,7 @@ impl Drafter<'_> {
                 (*at, Landmark { evidence: self.install(*at), ..landmark })
             })
             .collect();
-        for place in records(&story.logs, SourceKind::Provisioning, None) {
+        for place in records(&story.logs, SourceKind::Provisioning) {
             let entry = story.logs.entry(place);
             if let (Event::SessionBegins { .. }, Some(at)) = (&entry.event, entry.stamp) {
                 let (_, landmark) = mark(at, Occasion::SessionBegins, None);
@@ -386,7 +386,7 @@ impl Drafter<'_> {
     /// scheduler.
     fn install(&self, at: Stamp) -> Option<Evidence> {
         let kinds = [SourceKind::Provisioning, SourceKind::Localsch];
-        let mut places = kinds.into_iter().flat_map(|kind| records(&self.story.logs, kind, None));
+        let mut places = kinds.into_iter().flat_map(|kind| records(&self.story.logs, kind));
         let place = places.find(|place| self.story.logs.entry(*place).stamp == Some(at))?;
         Some(self.line(place))
     }

@@ -12,7 +12,7 @@ use crate::ingest::DeviceLogs;
 use crate::lifetime::{End, EntryRef, Known, LaunchedBy, Lifetime, Program, SLACK, Span};
 use crate::provision::{Child, Provisioning};
 use crate::run::StepDraft;
-use crate::sequence::records;
+use crate::sequence::records_of;
 use crate::spans::{Spans, later};
 use crate::tasks::Tasks;
 use crate::trace::{Hints, own_lifetimes};
@@ -41,24 +41,21 @@ pub fn deployments(
     provisioning: &Provisioning,
 ) -> Vec<Lifetime> {
     let mut lifetimes = Vec::new();
-    let mut groups: Vec<Option<String>> = logs
-        .sources
-        .iter()
-        .filter(|log| log.kind == SourceKind::Sdclient)
-        .map(|log| log.task.clone())
-        .collect();
-    groups.sort();
-    groups.dedup();
+    let mut groups: BTreeMap<Option<String>, Vec<usize>> = BTreeMap::new();
+    for (at, log) in logs.sources.iter().enumerate() {
+        if log.kind == SourceKind::Sdclient {
+            groups.entry(log.task.clone()).or_default().push(at);
+        }
+    }
     // The log of all tasks (`None`) comes last: it only fills what the task logs leave open.
-    let general = usize::from(groups.first() == Some(&None));
-    groups.rotate_left(general);
-    for task in groups {
+    let general = groups.remove_entry(&None);
+    for (task, sources) in groups.into_iter().chain(general) {
         let same_task = |child: &&Child| {
             child.program == Some(Program::Sdclient) && (task.is_none() || child.task == task)
         };
         let parents = provisioning.children.iter().filter(same_task).map(Child::span).collect();
         let hints = Hints { parents, ..Hints::default() };
-        let entries = records(logs, SourceKind::Sdclient, Some(&task));
+        let entries = records_of(logs, sources);
         let mut own = own_lifetimes(logs, Program::Sdclient, &entries, &hints);
         for lifetime in &mut own {
             lifetime.task = task.clone();

@@ -12,8 +12,8 @@ use provtrace_parsers::event::{Event, ProcessSeen};
 use provtrace_parsers::event_log::{EventLogRules, ProcessReader, Record};
 use serde_json::Value;
 
-use crate::block::Block;
-use crate::source::{OpenSource, ReadEnd, Sink};
+use crate::block::{Block, Sink};
+use crate::source::{OpenSource, ReadEnd};
 
 /// Bytes before the first chunk.
 const HEADER: usize = 4096;

@@ -5,18 +5,16 @@
 //! with what happened, not with the size of its logs. Quoted text is copied as it is read:
 //! a file on a share may be another one a moment later.
 
-use std::cmp::Ordering;
-use std::collections::BTreeSet;
-
 use provtrace_parsers::engine::{Line, LineCounts, Outcome};
 use provtrace_parsers::event::{Event, Mark};
 use provtrace_parsers::format::{Format, Formats, SourceKind};
 use provtrace_parsers::stamp::{DateOrder, Stamp};
 
-use crate::block::Block;
+use crate::block::{Block, Sink};
+use crate::dates::DateOrders;
 use crate::discover::{Device, Skipped, Source};
 use crate::eventlog;
-use crate::source::{OpenSource, ReadEnd, Sink};
+use crate::source::{OpenSource, ReadEnd};
 
 /// Of lines that only show life, one in so many milliseconds is kept, besides the edges.
 const KEEP_EVERY: i64 = 30_000;
@@ -167,62 +165,6 @@ pub fn read_source(
     end
 }
 
-/// The order of day and month, for files whose own dates can be read either way.
-#[derive(Debug)]
-pub struct DateOrders<'d> {
-    device: &'d Device,
-    formats: &'d Formats,
-    known: Option<Option<DateOrder>>,
-    /// Files that stayed ambiguous.
-    pub warnings: Vec<String>,
-}
-
-impl<'d> DateOrders<'d> {
-    /// Nothing is read before it is needed.
-    pub fn new(device: &'d Device, formats: &'d Formats) -> DateOrders<'d> {
-        DateOrders { device, formats, known: None, warnings: Vec::new() }
-    }
-
-    /// The order that the device's other files show; month first, and a warning, if none does.
-    fn of_device(&mut self, own: &OpenSource<'_>, source: &Source) -> DateOrder {
-        let (device, formats) = (self.device, self.formats);
-        let known = *self.known.get_or_insert_with(|| {
-            let mut other_days = BTreeSet::new();
-            for other in device.sources.iter().filter(|other| other.shown != source.shown) {
-                let format = &formats.formats[other.format];
-                let Ok(open) = OpenSource::open(other, format, Vec::new()) else { continue };
-                match open.date_order() {
-                    Some(Some(order)) => return Some(order),
-                    Some(None) => {}
-                    None => other_days.extend(open.days(DateOrder::MonthFirst)),
-                }
-            }
-            nearer(own, &other_days)
-        });
-        known.unwrap_or_else(|| {
-            let path = &source.shown;
-            self.warnings.push(format!(
-                "{path}: day and month of its dates can't be told apart; read as month/day"
-            ));
-            DateOrder::MonthFirst
-        })
-    }
-}
-
-/// The order in which a file's days are those of the device's other files; `None` if both or
-/// neither are.
-fn nearer(own: &OpenSource<'_>, other_days: &BTreeSet<i64>) -> Option<DateOrder> {
-    let shared = |order| {
-        let days = own.days(order);
-        days.iter().filter(|day| other_days.range(*day - 1..=*day + 1).next().is_some()).count()
-    };
-    match shared(DateOrder::MonthFirst).cmp(&shared(DateOrder::DayFirst)) {
-        Ordering::Greater => Some(DateOrder::MonthFirst),
-        Ordering::Less => Some(DateOrder::DayFirst),
-        Ordering::Equal => None,
-    }
-}
-
 /// Keeps what the timeline needs of a source's lines.
 struct Keeper<'f> {
     format: &'f Format,
@@ -251,7 +193,10 @@ struct Last {
     stamp: Stamp,
     pid: Option<u32>,
     tid: Option<u32>,
-    mark: Option<Mark>,
+    /// Which rule knew it.
+    rule: Option<usize>,
+    /// Which layout its stamp has.
+    layout: Option<usize>,
 }
 
 impl<'f> Keeper<'f> {
@@ -307,7 +252,7 @@ impl<'f> Keeper<'f> {
             self.keep(entry);
         }
         if let Some(last) = self.last.take() {
-            let entry = last.entry(block);
+            let entry = last.entry(self.format, block);
             self.keep(entry);
         }
     }
@@ -335,7 +280,20 @@ impl<'f> Keeper<'f> {
 }
 
 impl Last {
-    fn entry(&self, block: &mut Block<'_>) -> Entry {
+    fn of(line: &Line<'_>, stamp: Stamp) -> Last {
+        Last {
+            number: line.number,
+            offset: line.offset,
+            length: line.raw.len(),
+            stamp,
+            pid: line.pid,
+            tid: line.tid,
+            rule: line.rule,
+            layout: line.layout,
+        }
+    }
+
+    fn entry(&self, format: &Format, block: &mut Block<'_>) -> Entry {
         let (offset, length, text) = block.quote(self.offset, self.length);
         Entry {
             stamp: Some(self.stamp),
@@ -343,15 +301,46 @@ impl Last {
             pid: self.pid,
             tid: self.tid,
             event: Event::Alive,
-            mark: self.mark,
+            mark: format.mark_of(self.rule, self.layout),
             quote: Quote { line: self.number, offset, length, text },
         }
     }
 }
 
 impl Sink for Keeper<'_> {
+    #[inline]
     fn line(&mut self, line: &Line<'_>, block: &mut Block<'_>) {
-        let mark = self.format.mark_of(line);
+        if let Some(stamp) = self.goes_on(line) {
+            self.last = Some(Last::of(line, stamp));
+        } else {
+            self.turn(line, block);
+        }
+    }
+
+    fn end_block(&mut self, block: &mut Block<'_>) {
+        if let Some(last) = self.last.take() {
+            self.carried = Some(last.entry(self.format, block));
+        }
+    }
+}
+
+impl Keeper<'_> {
+    /// The stamp of a line that shows life in the same second as the line before it, which is
+    /// not to be kept: it only takes that one's place. [`Keeper::edge`] would say so, too.
+    #[inline]
+    fn goes_on(&self, line: &Line<'_>) -> Option<Stamp> {
+        let (last, kept_at) = (self.last.as_ref()?, self.kept_at?);
+        let shows_life = matches!(line.event, None | Some(Event::Alive))
+            && line.outcome != Outcome::Continued
+            && line.stamp == Some(last.stamp)
+            && line.pid == last.pid;
+        let is_due = last.stamp.0 - kept_at.0 > KEEP_EVERY;
+        (shows_life && !is_due && !self.after_first).then_some(last.stamp)
+    }
+
+    /// A line that may be kept, or end what is.
+    fn turn(&mut self, line: &Line<'_>, block: &mut Block<'_>) {
+        let mark = self.format.mark_of(line.rule, line.layout);
         let stamp = line.stamp.filter(|stamp| PLAUSIBLE.contains(&stamp.0));
         self.impossible += u64::from(stamp.is_none() && line.stamp.is_some());
         match (&line.event, stamp) {
@@ -375,26 +364,12 @@ impl Sink for Keeper<'_> {
             (_, Some(stamp)) if line.outcome != Outcome::Continued => {
                 let is_edge = self.edge(stamp, line.pid, block);
                 self.carried = None;
-                self.last = Some(Last {
-                    number: line.number,
-                    offset: line.offset,
-                    length: line.raw.len(),
-                    stamp,
-                    pid: line.pid,
-                    tid: line.tid,
-                    mark,
-                });
+                self.last = Some(Last::of(line, stamp));
                 if is_edge {
                     self.keep_last(block);
                 }
             }
             (Some(_) | None, _) => {}
-        }
-    }
-
-    fn end_block(&mut self, block: &mut Block<'_>) {
-        if let Some(last) = self.last.take() {
-            self.carried = Some(last.entry(block));
         }
     }
 }

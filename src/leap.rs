@@ -63,7 +63,7 @@ pub fn close(logs: &mut DeviceLogs, changes: &mut Vec<ClockChange>) {
 /// The silences of a device that nothing but its clock explains: last reading before, first
 /// reading after; in order of time.
 fn find(logs: &DeviceLogs) -> Vec<(Stamp, Stamp)> {
-    let agent = sequence::records(logs, SourceKind::Provisioning, None);
+    let agent = sequence::records(logs, SourceKind::Provisioning);
     let agent: Vec<&Entry> = agent.into_iter().map(|at| logs.entry(at)).collect();
     let mut found = Vec::new();
     let mut run = Run::default();

@@ -20,6 +20,7 @@ mod contract;
 mod correlate;
 mod course;
 mod coverage;
+mod dates;
 mod deployment;
 mod device;
 mod discover;
@@ -260,7 +261,7 @@ fn events(args: &EventsArgs) -> Result<u8, Failure> {
     let mut buffer = Vec::new();
     let mut files = 0;
     for device in &share.devices {
-        let mut dates = ingest::DateOrders::new(device, &request.formats);
+        let mut dates = dates::DateOrders::new(device, &request.formats);
         for source in &device.sources {
             let format = &request.formats.formats[source.format];
             let mut records =

@@ -9,10 +9,10 @@ use provtrace_parsers::rule::Meaning;
 use provtrace_parsers::stamp::Stamp;
 use provtrace_parsers::text;
 
-use crate::block::Block;
+use crate::block::{Block, Sink};
+use crate::dates::DateOrders;
 use crate::discover::{Device, Source};
-use crate::ingest::{DateOrders, read_source};
-use crate::source::Sink;
+use crate::ingest::read_source;
 
 /// Lines that are kept of a log.
 const OF_A_LOG: usize = 3_000;

@@ -41,7 +41,7 @@ impl Draft<'_> {
         let span = |(at, span): (usize, &Span)| (span.start, span.end, at);
         let deployments = Spans::new(deployments.iter().enumerate().map(span));
         let hints = Hints { parents, deployments };
-        let entries = records(self.logs, SourceKind::Vulscan, None);
+        let entries = records(self.logs, SourceKind::Vulscan);
         let mut scans = own_lifetimes(self.logs, Program::Vulscan, &entries, &hints);
         for scan in &mut scans {
             read_arguments(self.logs, self.formats, scan);
@@ -84,7 +84,7 @@ fn join_launches(
     deployments: &Spans,
 ) -> Vec<Launch> {
     let mut launches = Vec::new();
-    for place in records(logs, SourceKind::Localsch, None) {
+    for place in records(logs, SourceKind::Localsch) {
         let entry = logs.entry(place);
         let (Event::Launched { task, program, pid, .. }, Some(at)) = (&entry.event, entry.stamp)
         else {

@@ -10,20 +10,15 @@ use provtrace_parsers::policy_status;
 use provtrace_parsers::stamp::{DateOrder, date_order, has_slash_dates};
 use provtrace_parsers::text::{self, TextEncoding};
 
-use crate::block::{Block, Cursor, last_line_end, line_end};
+use crate::block::{Block, Cursor, Sink, give_block, last_line_end, line_end};
 use crate::discover::{Source, plain};
 use crate::place;
 
-/// Bytes read at a time, and the longest line that is read whole.
+/// Bytes of the first block, and the longest line that is read whole.
 const BLOCK: usize = 1 << 20;
 
-/// Takes the lines of a source.
-pub trait Sink {
-    /// The next line. What is to be kept must be copied.
-    fn line(&mut self, line: &Line<'_>, block: &mut Block<'_>);
-    /// The block goes away.
-    fn end_block(&mut self, block: &mut Block<'_>);
-}
+/// Bytes read at a time behind the first block: what was read is searched while it is in the cache.
+const STEP: usize = 1 << 18;
 
 /// What is known after a source was read.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -62,7 +57,11 @@ impl<'f> OpenSource<'f> {
     ) -> Result<OpenSource<'f>, String> {
         let file =
             place::open(&source.file, source.member.as_ref()).map_err(|error| plain(&error))?;
-        buffer.resize(BLOCK, 0);
+        // Most files are small: no more memory is made ready than they need.
+        let needed = usize::try_from(source.bytes).map_or(BLOCK, |bytes| bytes.saturating_add(1));
+        if buffer.len() < needed.min(BLOCK) {
+            buffer.resize(needed.min(BLOCK), 0);
+        }
         let mut open = OpenSource {
             file,
             format,
@@ -74,7 +73,7 @@ impl<'f> OpenSource<'f> {
             bytes: 0,
             expected: if source.member.is_none() { source.bytes } else { 0 },
         };
-        open.fill();
+        open.fill(BLOCK);
         match &open.failed {
             Some(reason) if open.filled == 0 => Err(reason.clone()),
             _some_bytes => Ok(open),
@@ -164,10 +163,15 @@ impl<'f> OpenSource<'f> {
         }
     }
 
-    /// Fills the buffer, to its end or to the end of the file.
-    fn fill(&mut self) {
-        while self.filled < self.buffer.len() && !self.at_end {
-            match self.file.read(&mut self.buffer[self.filled..]) {
+    /// Fills the buffer with so many bytes more, up to a block or to the end of the file.
+    fn fill(&mut self, count: usize) {
+        let until = BLOCK.min(self.filled + count);
+        while self.filled < until && !self.at_end {
+            if self.filled == self.buffer.len() {
+                self.buffer.resize((2 * self.filled).clamp(STEP, BLOCK), 0);
+            }
+            let end = until.min(self.buffer.len());
+            match self.file.read(&mut self.buffer[self.filled..end]) {
                 Ok(0) => {
                     self.at_end = true;
                     if self.bytes < self.expected {
@@ -205,7 +209,7 @@ impl<'f> OpenSource<'f> {
         self.buffer.copy_within(used..self.filled, 0);
         self.filled -= used;
         let before = self.bytes;
-        self.fill();
+        self.fill(STEP);
         progress(self.bytes - before);
     }
 
@@ -285,7 +289,13 @@ impl<'f> OpenSource<'f> {
     }
 
     fn block_end(&self) -> BlockEnd {
-        if self.at_end { BlockEnd::Last } else { BlockEnd::Full }
+        if self.at_end {
+            BlockEnd::Last
+        } else if self.filled < BLOCK {
+            BlockEnd::More
+        } else {
+            BlockEnd::Full
+        }
     }
 
     /// A file that is one XML document: its state is one event, on the line of its code.
@@ -344,21 +354,6 @@ impl<'f> OpenSource<'f> {
         sink.end_block(&mut block);
         counts
     }
-}
-
-fn give_block(
-    reader: &mut Reader<'_>,
-    text: &[u8],
-    end: BlockEnd,
-    base: u64,
-    utf16: Option<Cursor>,
-    mark: u64,
-    sink: &mut impl Sink,
-) -> usize {
-    let mut block = Block { text, base, utf16, mark, page: reader.code_page(), record: None };
-    let used = reader.block(text, end, &mut |line| sink.line(line, &mut block));
-    sink.end_block(&mut block);
-    used
 }
 
 #[cfg(test)]

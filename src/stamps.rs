@@ -8,11 +8,11 @@ use provtrace_parsers::guess::{self, Guess};
 use provtrace_parsers::kin;
 use provtrace_parsers::text;
 
-use crate::block::Block;
+use crate::block::{Block, Sink};
+use crate::dates::DateOrders;
 use crate::discover::Device;
-use crate::ingest::{DateOrders, read_source};
+use crate::ingest::read_source;
 use crate::sample::{clipped, learned_from, spread};
-use crate::source::Sink;
 
 /// Lines of each log that stamps are guessed from: the last ones.
 const LINES: usize = 60;

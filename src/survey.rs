@@ -8,8 +8,9 @@ use provtrace_parsers::shape;
 use serde::Serialize;
 
 use crate::coverage::{self, FormatCoverage, LogSeen};
+use crate::dates::DateOrders;
 use crate::discover::{Device, Share, Skipped};
-use crate::ingest::{DateOrders, read_source};
+use crate::ingest::read_source;
 use crate::tally::{Counter, FormatSurvey, Place};
 
 /// Most different messages that are told apart of one format on a device.

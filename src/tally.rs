@@ -10,9 +10,8 @@ use provtrace_parsers::shape;
 use provtrace_parsers::text;
 use serde::Serialize;
 
-use crate::block::Block;
+use crate::block::{Block, Sink};
 use crate::coverage;
-use crate::source::Sink;
 
 /// Of each log so many lines that are not understood are looked at one by one.
 pub const ALL_OF: u64 = 500;

@@ -168,7 +168,7 @@ impl Draft<'_> {
         }
         let index = |(task, spans): (_, Vec<_>)| (task, Spans::new(spans.into_iter()));
         let by_task: BTreeMap<String, Spans> = by_task.into_iter().map(index).collect();
-        for place in records(self.logs, SourceKind::PolicyStatus, None) {
+        for place in records(self.logs, SourceKind::PolicyStatus) {
             let entry = self.logs.entry(place);
             let (Event::TaskState(state), Some(at)) = (&entry.event, entry.stamp) else { continue };
             // 4 success, 5 failed, 8 failed with exception: others are on their way.

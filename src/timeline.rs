@@ -63,7 +63,7 @@ pub fn build(logs: &DeviceLogs, formats: &Formats, tasks: &Tasks) -> Timeline {
         // A task passes its filters anew each day; only the first time can be the install's.
         installs.extend(armed.iter().find_map(|armed| armed.at));
     }
-    let sync_records = records(logs, SourceKind::Policysync, None);
+    let sync_records = records(logs, SourceKind::Policysync);
     let syncs = own_lifetimes(logs, Program::PolicySync, &sync_records, &Hints::default());
     let mut draft = Draft {
         logs,
@@ -126,8 +126,8 @@ fn workaround(armed: &[Armed], runs: &[Run], steps: &[Step]) -> Option<bool> {
 /// command line.
 fn armed(logs: &DeviceLogs, formats: &Formats) -> Vec<Armed> {
     let mut armed = Vec::new();
-    let mut places = records(logs, SourceKind::Localsch, None);
-    places.extend(records(logs, SourceKind::Provisioning, None));
+    let mut places = records(logs, SourceKind::Localsch);
+    places.extend(records(logs, SourceKind::Provisioning));
     for place in places {
         let entry = logs.entry(place);
         let entered = entered(&entry.event, formats);

@@ -7,12 +7,12 @@ use provtrace_parsers::engine::Line;
 use provtrace_parsers::format::{Formats, SourceKind};
 use rayon::prelude::*;
 
-use crate::block::Block;
+use crate::block::{Block, Sink};
 use crate::coverage::{self, FormatCoverage, LogSeen};
+use crate::dates::DateOrders;
 use crate::discover::{Device, Share};
-use crate::ingest::{DateOrders, read_source};
+use crate::ingest::read_source;
 use crate::report::plain::harmless;
-use crate::source::Sink;
 
 /// Says on standard error which logs of a share are not understood, and what to do.
 pub fn tell(share: &Share, formats: &Formats) {

@@ -184,7 +184,7 @@ fn event_logs(logs: &DeviceLogs, formats: &Formats) -> Vec<Witness> {
     let mut found: Vec<Witness> = Vec::new();
     // Processes whose end has not come yet.
     let mut open: BTreeMap<(u32, Program), usize> = BTreeMap::new();
-    for place in records(logs, SourceKind::EventLog, None) {
+    for place in records(logs, SourceKind::EventLog) {
         let entry = logs.entry(place);
         let (Event::ProcessSeen(process), Some(at)) = (&entry.event, entry.stamp) else { continue };
         let Some(program) = Program::of_path(&process.program) else { continue };

@@ -1,16 +1,19 @@
 //! Runs a format over a log: lines in, records out, every line accounted for.
 //!
-//! One literal pass finds the words of all rules in a block; only lines that hold one are
-//! decoded and tried against those rules. No allocation for a line that is no event.
+//! Most lines are told by comparing bytes: the scout finds no piece of a rule's word in them, and
+//! their begin says which rule knows them, or that none does. All others are searched for the
+//! words of all rules, decoded, and tried against the rules that have a word in them. No
+//! allocation for a line that is no event.
 
 use memchr::memchr;
 
 use crate::event::Event;
 use crate::format::{Format, Others};
 use crate::joining::{Joined, Joiner};
-pub use crate::line::{BlockEnd, Line, LineCounts, Outcome};
+pub use crate::line::{BlockEnd, Line, LineCounts, Outcome, Work};
+use crate::opening::Told;
 use crate::rule::Meaning;
-use crate::stamp::{DateOrder, Stamp, StampReader};
+use crate::stamp::{DateOrder, Envelope, Stamp, StampReader};
 use crate::text::{self, CodePage};
 
 /// The most lines that continue one record. Behind a record that is known, a log may go on in words and
@@ -25,6 +28,7 @@ pub struct Reader<'f> {
     stamps: StampReader,
     line_end: u8,
     counts: LineCounts,
+    work: Work,
     offset: u64,
     skipping: bool,
     cut_lines: u64,
@@ -52,6 +56,7 @@ impl<'f> Reader<'f> {
             stamps: StampReader::new(format.stamps.clone(), order),
             line_end,
             counts: LineCounts::default(),
+            work: Work::default(),
             offset: 0,
             skipping: false,
             cut_lines: 0,
@@ -72,9 +77,9 @@ impl<'f> Reader<'f> {
         self.format.code_page
     }
 
-    /// How many stamps were parsed, not taken from the line before.
-    pub fn stamps_parsed(&self) -> u64 {
-        self.stamps.parsed
+    /// What it took so far.
+    pub fn work(&self) -> Work {
+        Work { parsed: self.stamps.parsed, ..self.work }
     }
 
     /// Lines that were longer than the caller's room: only their beginning was read.
@@ -93,31 +98,20 @@ impl<'f> Reader<'f> {
             }
         };
         let format = self.format;
-        let base = at;
-        let mut hits = format.finder.find_overlapping_iter(&text[base..whole]);
-        let mut hit = hits.next();
+        let searched = &text[..whole];
+        let mut piece = format.scout.next(searched, at);
         while at < whole {
             let stop = memchr(self.line_end, &text[at..whole]).map_or(whole, |length| at + length);
-            let mut rules = format.wordless;
-            while let Some(found) = hit.filter(|found| base + found.start() < stop) {
-                rules |= format.word_rules[found.pattern().as_usize()];
-                hit = hits.next();
+            if piece.is_some_and(|piece| piece < at) {
+                piece = format.scout.next(searched, at);
             }
-            self.line(
-                &text[at..stop],
-                at,
-                rules,
-                sink,
-                end == BlockEnd::Last && stop == text.len(),
-            );
+            let may_have_word = piece.is_some_and(|piece| piece < stop);
+            let tail = end == BlockEnd::Last && stop == text.len();
+            self.line(&text[at..stop], at, may_have_word, sink, tail);
             at = (stop + 1).min(whole);
         }
         if end == BlockEnd::Full && at < text.len() && at == 0 {
-            let rules = format.finder.find_overlapping_iter(text);
-            let rules = rules.fold(format.wordless, |set, hit| {
-                set | format.word_rules[hit.pattern().as_usize()]
-            });
-            self.line(text, 0, rules, sink, false);
+            self.line(text, 0, true, sink, false);
             self.skipping = true;
             self.cut_lines += 1;
             at = text.len();
@@ -139,11 +133,14 @@ impl<'f> Reader<'f> {
         }
     }
 
+    /// One line: what it is, and its counts. It is put together in its place, since an event is
+    /// large to be moved for every line.
+    #[inline(always)]
     fn line(
         &mut self,
         line: &[u8],
         at: usize,
-        rules: u128,
+        may_have_word: bool,
         sink: &mut impl FnMut(&Line<'_>),
         tail: bool,
     ) {
@@ -154,7 +151,29 @@ impl<'f> Reader<'f> {
             return;
         }
         self.counts.lines += 1;
-        let mut line = self.classify(raw, at, rules);
+        let mut line = Line {
+            number: self.counts.lines,
+            offset: self.offset + at as u64,
+            raw,
+            stamp: None,
+            pid: None,
+            tid: None,
+            layout: None,
+            message_at: 0,
+            outcome: Outcome::Unknown,
+            event: None,
+            rule: None,
+        };
+        let own = if self.format.stamps.is_empty() { None } else { self.stamps.read(raw) };
+        if let Some(envelope) = own {
+            self.counts.stamped += 1;
+            self.behind = 0;
+            let Envelope { stamp, pid, tid, message_at } = envelope;
+            self.above = Some(Above { stamp, pid, tid });
+            line.layout = Some(self.stamps.layout());
+            line.message_at = message_at;
+        }
+        self.judge(&mut line, may_have_word);
         // A line that is still being written may end in the middle of a number.
         if tail && line.event.as_ref().is_some_and(|event| ends_in_code(event, raw)) {
             line.outcome = Outcome::Unknown;
@@ -174,52 +193,43 @@ impl<'f> Reader<'f> {
         sink(&line);
     }
 
-    fn classify<'a>(&mut self, raw: &'a [u8], at: usize, rules: u128) -> Line<'a> {
-        let own = if self.format.stamps.is_empty() { None } else { self.stamps.read(raw) };
-        let message_at = own.map_or(0, |envelope| envelope.message_at);
-        if let Some(envelope) = own {
-            self.counts.stamped += 1;
-            self.behind = 0;
-            self.above =
-                Some(Above { stamp: envelope.stamp, pid: envelope.pid, tid: envelope.tid });
-        }
-        let may_have_event = own.is_some() || self.format.unstamped;
-        let (outcome, event, rule) = if let Some(rule) = self.named_next.take() {
-            let name = text::decode(&raw[message_at..], self.format.code_page).trim().to_owned();
-            (Outcome::Event, Some(Event::ActionBegins { name }), Some(rule))
-        } else {
-            let message = &raw[message_at..];
-            let joins = self.format.joins;
-            match if joins {
-                self.joiner.line(message, self.format.code_page, rules)
-            } else {
-                Joined::Alone
-            } {
-                Joined::Part => (Outcome::Noise, None, None),
-                Joined::Whole(whole, rules) => self.try_rules(whole.as_bytes(), rules),
-                Joined::Alone if rules != 0 && may_have_event => self.try_rules(message, rules),
-                Joined::Alone => (Outcome::Unknown, None, None),
+    /// Says what a line is; an event without a stamp of its own has that of the record above.
+    #[inline(always)]
+    fn judge(&mut self, line: &mut Line<'_>, may_have_word: bool) {
+        let stamped = line.layout.is_some();
+        let may_have_event = stamped || self.format.unstamped;
+        let message = &line.raw[line.message_at..];
+        let told = self.format.openings.tell(message);
+        if self.named_next.is_some() {
+            self.take_name(line);
+        } else if may_have_word || told == Told::Ask || self.format.joins {
+            let rules = self.rules_of(line.raw, may_have_word || told == Told::Ask);
+            self.search(line, rules, may_have_event);
+        } else if let Told::Rule(rule) = told
+            && may_have_event
+        {
+            line.rule = Some(rule);
+            line.outcome = Outcome::Noise;
+            if self.format.rules[rule].means == Meaning::Alive {
+                line.event = Some(Event::Alive);
+                line.outcome = Outcome::Event;
             }
-        };
-        let outcome = match outcome {
-            Outcome::Unknown if self.format.others == Others::Noise => Outcome::Noise,
-            Outcome::Unknown if raw.is_empty() && own.is_none() => Outcome::Continued,
-            Outcome::Unknown if own.is_none() && self.above.is_some() => self.continues(),
-            Outcome::Unknown | Outcome::Event | Outcome::Noise | Outcome::Continued => outcome,
-        };
-        let above = self.above.filter(|_| own.is_some() || outcome == Outcome::Event);
-        Line {
-            number: self.counts.lines,
-            offset: self.offset + at as u64,
-            raw,
-            stamp: above.map(|above| above.stamp),
-            pid: above.and_then(|above| above.pid),
-            tid: above.and_then(|above| above.tid),
-            layout: own.map(|_| self.stamps.layout()),
-            message_at,
-            outcome,
-            event,
-            rule,
+        }
+        if line.outcome == Outcome::Unknown {
+            if self.format.others == Others::Noise {
+                line.outcome = Outcome::Noise;
+            } else if !stamped && line.raw.is_empty() {
+                line.outcome = Outcome::Continued;
+            } else if !stamped && self.above.is_some() {
+                line.outcome = self.continues();
+            }
+        }
+        if let Some(above) = &self.above
+            && (stamped || line.outcome == Outcome::Event)
+        {
+            line.stamp = Some(above.stamp);
+            line.pid = above.pid;
+            line.tid = above.tid;
         }
     }
 
@@ -229,16 +239,51 @@ impl<'f> Reader<'f> {
         if self.behind <= LONGEST_RECORD { Outcome::Continued } else { Outcome::Unknown }
     }
 
-    fn try_rules(
-        &mut self,
-        message: &[u8],
-        mut rules: u128,
-    ) -> (Outcome, Option<Event>, Option<usize>) {
+    /// The line before said that this one, whole, is a name.
+    #[cold]
+    fn take_name(&mut self, line: &mut Line<'_>) {
+        let message = text::decode(&line.raw[line.message_at..], self.format.code_page);
+        line.rule = self.named_next.take();
+        line.event = Some(Event::ActionBegins { name: message.trim().to_owned() });
+        line.outcome = Outcome::Event;
+    }
+
+    /// The rules that have a word in a line, and those that need none.
+    fn rules_of(&mut self, raw: &[u8], may_have_word: bool) -> u128 {
+        let Format { finder, word_rules, wordless, .. } = self.format;
+        if !may_have_word {
+            return *wordless;
+        }
+        self.work.searched += raw.len() as u64;
+        let hits = finder.find_overlapping_iter(raw);
+        hits.fold(*wordless, |set, hit| set | word_rules[hit.pattern().as_usize()])
+    }
+
+    /// What a line is by the patterns of `rules`.
+    #[inline(never)]
+    fn search(&mut self, line: &mut Line<'_>, rules: u128, may_have_event: bool) {
+        let format = self.format;
+        let message = &line.raw[line.message_at..];
+        let joined = if format.joins {
+            self.joiner.line(message, format.code_page, rules)
+        } else {
+            Joined::Alone
+        };
+        match joined {
+            Joined::Part => line.outcome = Outcome::Noise,
+            Joined::Whole(whole, rules) => self.try_rules(line, whole.as_bytes(), rules),
+            Joined::Alone if rules != 0 && may_have_event => self.try_rules(line, message, rules),
+            Joined::Alone => {}
+        }
+    }
+
+    fn try_rules(&mut self, line: &mut Line<'_>, message: &[u8], mut rules: u128) {
         let message = text::decode(message, self.format.code_page);
         while rules != 0 {
             let at = rules.trailing_zeros() as usize;
             rules &= rules - 1;
             let rule = &self.format.rules[at];
+            self.work.tried += 1;
             let Some(event) = rule.read(&message) else { continue };
             if rule.means == Meaning::ActionBeginsNextLine {
                 self.named_next = Some(at);
@@ -250,9 +295,11 @@ impl<'f> Reader<'f> {
                 None if speaks => Outcome::Unknown,
                 None => Outcome::Noise,
             };
-            return (outcome, event, Some(at));
+            line.rule = Some(at);
+            line.event = event;
+            line.outcome = outcome;
+            return;
         }
-        (Outcome::Unknown, None, None)
     }
 }
 

@@ -11,9 +11,11 @@ use crate::code::CodeTable;
 use crate::event::Mark;
 use crate::event_log::EventLogRules;
 use crate::layout::Layout;
-use crate::line::Line;
-use crate::rule::{Rule, compile, spaced};
+use crate::opening::Openings;
+use crate::rule::{Rule, compile};
+use crate::scout::Scout;
 use crate::text::CodePage;
+use crate::words::spaced;
 
 /// What kind of source a log is: whose traces its lines are.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Deserialize)]
@@ -224,6 +226,10 @@ pub struct Format {
     pub event_log: Option<EventLogRules>,
     /// Set for files that are one XML document.
     pub xml: Option<XmlToml>,
+    /// Finds the lines that must be searched for words.
+    pub(crate) scout: Scout,
+    /// Tells the rules whose messages begin with a fixed text in all other lines.
+    pub(crate) openings: Openings,
     /// Finds the words of `rules`; pattern n stands for the rules of `word_rules[n]`.
     pub(crate) finder: AhoCorasick,
     /// For each word the set of rules that need it, one bit a rule.
@@ -318,9 +324,9 @@ impl Formats {
 impl Format {
     /// How well a line's wording is known: its rule, and the layout of its stamp. `None` for a line
     /// that no rule knows; where its time rests on a layout that is a guess, it is not.
-    pub fn mark_of(&self, line: &Line<'_>) -> Option<Mark> {
-        let rule = line.rule.and_then(|rule| self.rules.get(rule)).map(|rule| rule.mark);
-        let stamp = line.layout.and_then(|at| self.stamps.get(at)).map(|layout| layout.mark);
+    pub fn mark_of(&self, rule: Option<usize>, layout: Option<usize>) -> Option<Mark> {
+        let rule = rule.and_then(|rule| self.rules.get(rule)).map(|rule| rule.mark);
+        let stamp = layout.and_then(|at| self.stamps.get(at)).map(|layout| layout.mark);
         rule.max(stamp.filter(|stamp| rule.is_some() || *stamp >= Mark::Assumed))
     }
 }

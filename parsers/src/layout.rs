@@ -238,6 +238,19 @@ impl Layout {
         Some((envelope, stamp_end))
     }
 
+    /// Whether nothing behind the last field's end says what stands before it: then lines that
+    /// begin with the same bytes have the same envelope. Words of other languages may go on.
+    pub(crate) fn ends_itself(&self) -> bool {
+        let plain = self.words.months.is_empty() && self.words.halves.is_empty();
+        plain && matches!(self.fields.last(), Some(Field::Blank | Field::Byte(_)))
+    }
+
+    /// Whether a stamp ends with two digits of seconds, if it ends `:dd`.
+    pub(crate) fn ends_in_seconds(&self) -> bool {
+        let last = self.fields[..self.stamp_fields].last();
+        matches!(last, Some(Field::Time | Field::Second))
+    }
+
     /// Reads what follows the stamp, when the stamp is known from the line before. Fields in
     /// front of the stamp's end are those of that line, byte for byte.
     pub(crate) fn read_after_time(

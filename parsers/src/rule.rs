@@ -1,12 +1,13 @@
 //! One message rule: a pattern over a message, and the event that it means.
 
 use regex::{Captures, Regex, RegexBuilder};
-use regex_syntax::hir::{Hir, HirKind};
 use serde::Deserialize;
 
 use crate::code::{ExitCode, Notation};
 use crate::event::{ActionOutcome, Event, Mark};
+use crate::opening::Opening;
 use crate::schema::Message;
+use crate::words::{self, spaced};
 
 /// What a rule's message means; the word of `means` in the TOML.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
@@ -153,6 +154,8 @@ pub struct Rule {
     pub written: String,
     /// What it takes and does not mean.
     pub unless_written: Option<String>,
+    /// What its messages begin with, where the pattern says so.
+    pub(crate) opening: Option<Opening>,
     pattern: Regex,
     unless: Option<Regex>,
 }
@@ -172,7 +175,6 @@ impl Rule {
                 return Err(format!("this meaning needs the capture (?<{wanted}>…)"));
             }
         }
-        let hir = regex_syntax::parse(&spaced).map_err(|error| error.to_string())?;
         let unless = message.unless.as_deref();
         Ok(Rule {
             name: message.name.clone(),
@@ -180,7 +182,8 @@ impl Rule {
             mark: message.mark,
             specimen: message.specimen.clone(),
             origin: message.at.path().to_owned(),
-            words: required_words(&hir).unwrap_or_default(),
+            words: words::required(&spaced)?,
+            opening: Opening::read(&spaced, message.means, unless.is_some()),
             written: message.pattern.clone(),
             unless_written: message.unless.clone(),
             pattern: compiled,
@@ -314,73 +317,9 @@ pub(crate) fn compile(pattern: &str) -> Result<Regex, String> {
         })
 }
 
-/// Every blank outside a class becomes `\s+`.
-pub(crate) fn spaced(pattern: &str) -> String {
-    let mut out = String::with_capacity(pattern.len() + 16);
-    let mut in_class = false;
-    let mut escaped = false;
-    for symbol in pattern.chars() {
-        match symbol {
-            ' ' if !in_class && !escaped => {
-                if !out.ends_with(r"\s+") {
-                    out.push_str(r"\s+");
-                }
-                continue;
-            }
-            '[' if !escaped => in_class = true,
-            ']' if !escaped => in_class = false,
-            _plain => {}
-        }
-        escaped = symbol == '\\' && !escaped;
-        out.push(symbol);
-    }
-    out
-}
-
-/// Words of which at least one stands in every text that the pattern matches: the best
-/// part of a sequence, the sum of all branches of a choice.
-fn required_words(hir: &Hir) -> Option<Vec<String>> {
-    match hir.kind() {
-        HirKind::Literal(literal) => {
-            let text = std::str::from_utf8(&literal.0).ok()?;
-            let words = text.split(|c: char| c.is_whitespace() || !c.is_ascii());
-            let longest = words.max_by_key(|word| word.len())?;
-            (longest.len() >= 3).then(|| vec![longest.to_ascii_lowercase()])
-        }
-        HirKind::Capture(capture) => required_words(&capture.sub),
-        HirKind::Repetition(repetition) if repetition.min > 0 => required_words(&repetition.sub),
-        HirKind::Concat(parts) => {
-            let shortest = |words: &Vec<String>| words.iter().map(String::len).min();
-            parts.iter().filter_map(required_words).max_by_key(shortest)
-        }
-        HirKind::Alternation(parts) => {
-            let all: Option<Vec<Vec<String>>> = parts.iter().map(required_words).collect();
-            Some(all?.concat())
-        }
-        HirKind::Empty | HirKind::Class(_) | HirKind::Look(_) | HirKind::Repetition(_) => None,
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    fn words(pattern: &str) -> Option<Vec<String>> {
-        required_words(&regex_syntax::parse(&spaced(pattern)).expect(pattern))
-    }
-
-    #[test]
-    fn the_longest_fixed_word_is_found() {
-        assert_eq!(words("Last status:"), Some(vec!["status:".to_owned()]));
-        assert_eq!(words("a(?:bcde|fgh)x"), Some(vec!["bcde".to_owned(), "fgh".to_owned()]));
-        assert_eq!(words(r"\d+ .*"), None);
-        assert_eq!(words("(?:word)?"), None);
-    }
-
-    #[test]
-    fn blanks_stretch_outside_classes() {
-        assert_eq!(spaced("a  b[ c]"), r"a\s+b[ c]");
-    }
 
     #[test]
     fn eight_bytes_make_a_number() {

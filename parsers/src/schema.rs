@@ -13,8 +13,11 @@ use crate::format::{
     locate,
 };
 use crate::layout::Layout;
-use crate::rule::{Meaning, Rule, compile, spaced};
+use crate::opening::Openings;
+use crate::rule::{Meaning, Rule, compile};
+use crate::scout::Scout;
 use crate::text::CodePage;
+use crate::words::spaced;
 
 /// What one file adds.
 pub(crate) struct Loaded {
@@ -239,6 +242,18 @@ impl FormatDraft {
         }
         let rules = read_rules(&self.messages, self.others)?;
         let (finder, word_rules) = build_finder(&self.at, &rules)?;
+        // Whether a joined record begins depends on words alone.
+        let openings = Openings::of(if self.joins { &[] } else { &rules });
+        let wordless = rule_set(&rules, |rule| rule.words.is_empty());
+        let (searched, compared): (Vec<&Rule>, Vec<&Rule>) =
+            rules.iter().partition(|rule| self.joins || rule.opening.is_none());
+        let words: Vec<&str> =
+            searched.iter().flat_map(|rule| rule.words.iter().map(String::as_str)).collect();
+        let known: Vec<&str> = compared.iter().map(|rule| rule.specimen.as_str()).collect();
+        let scout = match wordless {
+            0 => Scout::new(&words, &known),
+            _some => Scout::Everything,
+        };
         Ok(Format {
             name: self.name,
             kind: self.kind,
@@ -247,7 +262,9 @@ impl FormatDraft {
             unstamped,
             others: self.others,
             code_page: CodePage::default(),
-            wordless: rule_set(&rules, |rule| rule.words.is_empty()),
+            wordless,
+            scout,
+            openings,
             rules,
             joins: self.joins,
             event_log: self.event_log,

@@ -38,6 +38,20 @@ pub struct Envelope {
     pub message_at: usize,
 }
 
+/// The longest envelope that is remembered, in bytes.
+const LONGEST: usize = 32;
+
+/// How a line began that the first layout read, whole envelope.
+#[derive(Debug, Clone, Copy)]
+struct Beginning {
+    bytes: [u8; LONGEST],
+    /// Set where `bytes` count.
+    mask: [u8; LONGEST],
+    envelope: Envelope,
+    /// Where two digits of seconds end, if only they may differ.
+    seconds_end: Option<usize>,
+}
+
 /// Reads the stamps of one file. A stamp whose bytes are those of the line before is not
 /// parsed again.
 #[derive(Debug, Clone)]
@@ -47,6 +61,7 @@ pub struct StampReader {
     last: usize,
     cached: Option<(Envelope, usize)>,
     cache: [u8; 48],
+    beginning: Option<Beginning>,
     /// In so many bytes of a line with a stamp there is a digit.
     reach: usize,
     /// Stamps that were parsed, not taken from the line before: a work counter.
@@ -57,7 +72,16 @@ impl StampReader {
     /// A reader that knows `layouts` and reads ambiguous dates in `order`.
     pub fn new(layouts: Vec<Layout>, order: DateOrder) -> StampReader {
         let reach = if layouts.iter().all(Layout::begins_early) { 32 } else { 96 };
-        StampReader { layouts, order, last: 0, cached: None, cache: [0; 48], reach, parsed: 0 }
+        StampReader {
+            layouts,
+            order,
+            last: 0,
+            cached: None,
+            cache: [0; 48],
+            beginning: None,
+            reach,
+            parsed: 0,
+        }
     }
 
     /// Which layout read the last stamp.
@@ -66,7 +90,19 @@ impl StampReader {
     }
 
     /// The envelope of `line`, or `None` for a line without a stamp.
+    #[inline]
     pub fn read(&mut self, line: &[u8]) -> Option<Envelope> {
+        if let Some(beginning) = &mut self.beginning
+            && let Some(envelope) = beginning.again(line)
+        {
+            return Some(envelope);
+        }
+        self.read_anew(line)
+    }
+
+    #[inline(never)]
+    fn read_anew(&mut self, line: &[u8]) -> Option<Envelope> {
+        self.beginning = None;
         // Every layout has a time, and no line without a digit in front has one.
         let has_digit = line.iter().take(self.reach).any(u8::is_ascii_digit);
         if !has_digit {
@@ -80,6 +116,7 @@ impl StampReader {
             && let Some(envelope) = self.layouts[self.last].read_after_time(line, end, before)
             && !self.is_richer(line)
         {
+            self.remember_beginning(line, envelope, end);
             return Some(envelope);
         }
         self.parsed += 1;
@@ -104,8 +141,79 @@ impl StampReader {
         if end <= self.cache.len() && ends_time(&line[end..]) {
             self.cache[..end].copy_from_slice(&line[..end]);
             self.cached = Some((envelope, end));
+            self.remember_beginning(line, envelope, end);
         }
     }
+
+    /// Only what the first layout read: one before it might read the next line in another way.
+    fn remember_beginning(&mut self, line: &[u8], envelope: Envelope, end: usize) {
+        let at = envelope.message_at;
+        if self.last == 0
+            && (end + 1..=LONGEST).contains(&at)
+            && self.layouts[0].ends_itself()
+            && line.get(at).is_some_and(u8::is_ascii_graphic)
+        {
+            let (mut bytes, mut mask) = ([0; LONGEST], [0; LONGEST]);
+            bytes[..at].copy_from_slice(&line[..at]);
+            mask[..at].fill(0xFF);
+            let in_seconds = self.layouts[0].ends_in_seconds()
+                && matches!(line[..end], [.., b':', tens, ones] if tens.is_ascii_digit() && ones.is_ascii_digit());
+            let seconds_end = in_seconds.then_some(end);
+            self.beginning = Some(Beginning { bytes, mask, envelope, seconds_end });
+        }
+    }
+}
+
+impl Beginning {
+    /// The envelope of a line that begins with the same bytes, or with other seconds. Its message
+    /// must begin with a printable letter (no blank that the envelope would go on with), and not
+    /// with an AM or PM that would belong to the time.
+    #[inline]
+    fn again(&mut self, line: &[u8]) -> Option<Envelope> {
+        let at = self.envelope.message_at;
+        let (own, message) = line.split_at_checked(at)?;
+        let goes_on = match message {
+            [b'a' | b'A' | b'p' | b'P', b'm' | b'M', ..] => true,
+            [first, ..] => !first.is_ascii_graphic(),
+            [] => true,
+        };
+        if goes_on {
+            return None;
+        }
+        if !self.is_begin_of(line, own) {
+            self.set_seconds(own)?;
+        }
+        Some(self.envelope)
+    }
+
+    /// Compares all bytes that can be remembered at once, where the line has as many.
+    #[inline]
+    fn is_begin_of(&self, line: &[u8], own: &[u8]) -> bool {
+        let Some(first) = line.first_chunk::<LONGEST>() else {
+            return own == &self.bytes[..own.len()];
+        };
+        let bytes = first.iter().zip(&self.bytes).zip(&self.mask);
+        bytes.fold(0, |differ, ((a, b), mask)| differ | (a ^ b) & mask) == 0
+    }
+
+    /// Takes other seconds over, if all else is the same.
+    fn set_seconds(&mut self, own: &[u8]) -> Option<()> {
+        let end = self.seconds_end?;
+        let start = end.checked_sub(2)?;
+        if own[..start] != self.bytes[..start] || own[end..] != self.bytes[end..own.len()] {
+            return None;
+        }
+        let seconds = two_digits(&own[start..end]).filter(|seconds| *seconds < 60)?;
+        let before = two_digits(&self.bytes[start..end])?;
+        self.envelope.stamp.0 += (seconds - before) * 1000;
+        self.bytes[start..end].copy_from_slice(&own[start..end]);
+        Some(())
+    }
+}
+
+fn two_digits(digits: &[u8]) -> Option<i64> {
+    let [tens @ b'0'..=b'9', ones @ b'0'..=b'9'] = digits else { return None };
+    Some(i64::from(tens - b'0') * 10 + i64::from(ones - b'0'))
 }
 
 /// Whether a time that stops here can't go on with a fraction, AM or PM.
@@ -138,6 +246,9 @@ pub fn date_order(text: &[u8]) -> Option<DateOrder> {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+    use proptest::sample::select;
+
     use super::*;
     use crate::layout::read_layouts;
 
@@ -187,6 +298,54 @@ mod tests {
             ["Thu, 31 Feb 2025 21:00:19 x", "2025-03-24 25:20:19 x", "2025-03-24 12:20 x", "x", ""]
         {
             assert_eq!(reads(line, DateOrder::MonthFirst), None, "{line}");
+        }
+    }
+
+    /// Lines that begin alike: other digits, other blanks, a message that the time could go on with.
+    fn line() -> impl Strategy<Value = String> {
+        let front = select(vec![
+            ("Mon, 24 Mar 2025 12:07:", " "),
+            ("2025-03-24 12:20:", "(8-12) ldProvision:"),
+            ("2025-03-24T12:20:", ",5 "),
+            ("3/24/2025 1:20:", " PM "),
+            ("03/24/2025 12:20:", " INFO 8644:1 RollingLog : "),
+            ("03/24/2025 12:20:", " "),
+        ]);
+        let seconds = prop_oneof![(0..60u32).prop_map(|n| format!("{n:02}")), "[0-9a]{1,3}"];
+        let message = select(vec![
+            "x",
+            "am",
+            "PM x",
+            "T1",
+            "1",
+            ".5 x",
+            ",x",
+            " x",
+            "\u{A0}x",
+            "é",
+            "",
+            "(1-2) a:b",
+        ]);
+        (front, seconds, message)
+            .prop_map(|((start, end), seconds, message)| format!("{start}{seconds}{end}{message}"))
+    }
+
+    proptest! {
+        #[test]
+        fn lines_that_begin_alike_read_as_each_alone(
+            lines in proptest::collection::vec(line(), 1..30),
+            first in 0usize..5,
+        ) {
+            let ordered = |order| {
+                let mut reader = reader(order);
+                reader.layouts.rotate_left(first);
+                reader
+            };
+            let mut warm = ordered(DateOrder::DayFirst);
+            for line in &lines {
+                let fresh = ordered(DateOrder::DayFirst).read(line.as_bytes());
+                prop_assert_eq!(warm.read(line.as_bytes()), fresh, "{}", line);
+            }
         }
     }
 

@@ -5,6 +5,9 @@ use std::borrow::Cow;
 
 use encoding_rs::{Encoding, UTF_8, WINDOWS_1252};
 
+/// UTF-16 units that are transcoded at once.
+const AT_ONCE: usize = 16;
+
 /// How a file's bytes stand for text.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum TextEncoding {
@@ -181,17 +184,42 @@ pub fn transcode_utf16(raw: &[u8], encoding: TextEncoding, out: &mut String) {
         TextEncoding::Utf16Be => u16::from_be_bytes([pair[0], pair[1]]),
         TextEncoding::Utf16Le | TextEncoding::Bytes => u16::from_le_bytes([pair[0], pair[1]]),
     };
-    let units = raw.chunks_exact(2).map(unit);
-    out.extend(char::decode_utf16(units).map(|unit| unit.unwrap_or('\u{FFFD}')));
+    let low = usize::from(encoding == TextEncoding::Utf16Be);
+    let mut rest = raw;
+    while rest.len() >= 2 {
+        // Nearly all of a log is ASCII: many units at once.
+        if let Some((first, behind)) = rest.split_first_chunk::<{ 2 * AT_ONCE }>() {
+            let ascii: [u8; AT_ONCE] = std::array::from_fn(|at| first[2 * at + low]);
+            let others: [u8; AT_ONCE] = std::array::from_fn(|at| first[2 * at + 1 - low]);
+            if others == [0; AT_ONCE]
+                && let Ok(text) = std::str::from_utf8(&ascii)
+                && ascii.is_ascii()
+            {
+                out.push_str(text);
+                rest = behind;
+                continue;
+            }
+        }
+        let mut units = char::decode_utf16(rest.chunks_exact(2).map(unit));
+        let Some(read) = units.next() else { return };
+        let read = read.unwrap_or('\u{FFFD}');
+        out.push(read);
+        rest = &rest[2 * read.len_utf16()..];
+    }
 }
 
 /// The raw length in bytes of text that came from UTF-16.
 pub fn utf16_length(text: &str) -> u64 {
+    if text.is_ascii() {
+        return text.len() as u64 * 2;
+    }
     text.chars().map(|c| c.len_utf16() as u64 * 2).sum()
 }
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
 
     #[test]
@@ -245,6 +273,31 @@ mod tests {
     fn a_tail_of_zeros_is_not_binary() {
         assert!(!is_binary(b"Thu, 10 Feb\r\n\0\0\0\0\0\0"));
         assert!(is_binary(b"MZ\x90\0\x03\0\0\0\x04\0\0\0\xff\xff\0\0\xb8\0\0\x01\x02"));
+    }
+
+    /// Units of a log: mostly ASCII, some letters beyond it, halves of pairs in any order.
+    fn units() -> impl Strategy<Value = Vec<u16>> {
+        let unit = prop_oneof![8 => 0x20u16..0x7F, 1 => any::<u16>(), 1 => 0xD800u16..0xE000];
+        proptest::collection::vec(unit, 0..200)
+    }
+
+    proptest! {
+        #[test]
+        fn many_units_at_once_are_what_they_are_one_by_one(units in units()) {
+            let wanted: String = char::decode_utf16(units.iter().copied())
+                .map(|unit| unit.unwrap_or('\u{FFFD}'))
+                .collect();
+            for (encoding, bytes) in [
+                (TextEncoding::Utf16Le, u16::to_le_bytes as fn(u16) -> [u8; 2]),
+                (TextEncoding::Utf16Be, u16::to_be_bytes),
+            ] {
+                let raw: Vec<u8> = units.iter().copied().flat_map(bytes).collect();
+                let mut text = String::new();
+                transcode_utf16(&raw, encoding, &mut text);
+                prop_assert_eq!(&text, &wanted);
+                prop_assert_eq!(utf16_length(&text), raw.len() as u64);
+            }
+        }
     }
 
     #[test]

@@ -6,10 +6,9 @@ use provtrace_parsers::engine::{Line, Outcome};
 use provtrace_parsers::event::{ActionOutcome, Event, Mark};
 use provtrace_parsers::format::Format;
 
-use crate::block::Block;
+use crate::block::{Block, Sink};
 use crate::clock;
 use crate::report::plain::harmless;
-use crate::source::Sink;
 
 /// Writes each line of a source as it is read.
 pub struct Records<'a> {
@@ -37,7 +36,7 @@ impl Sink for Records<'_> {
             (None, Outcome::Continued) => "continued",
             (None, Outcome::Unknown) => "unknown",
         };
-        let mark = self.format.mark_of(line);
+        let mark = self.format.mark_of(line.rule, line.layout);
         let mark = mark.or(line.event.as_ref().and_then(Event::mark)).map_or("-", Mark::word);
         let stamp = line.stamp.map_or_else(|| "-".to_owned(), clock::date_and_time);
         let detail = line.event.as_ref().map(detail).unwrap_or_default();

@@ -1,0 +1,142 @@
+//! Rules whose messages begin with a fixed text: told by comparing, without an automaton.
+//!
+//! A text tells for sure that a rule matches only if it is all of the rule's pattern, and for
+//! sure that it doesn't only where the message differs from it at a printable ASCII letter: no
+//! other spelling of a letter and no longer blank makes that one fit. All else is left to the
+//! rule's own pattern.
+
+use crate::rule::{Meaning, Rule};
+use crate::words;
+
+/// What the messages of a rule begin with.
+#[derive(Debug, Clone)]
+pub(crate) struct Opening {
+    /// The text, in ASCII; a blank stands for one or more.
+    text: Box<[u8]>,
+    /// Whether a message that begins so is the rule's, whatever follows.
+    whole: bool,
+    head: Head,
+}
+
+/// The first bytes of a text, up to its first blank, eight at most: to be compared at once.
+#[derive(Debug, Clone, Copy)]
+struct Head {
+    bytes: u64,
+    mask: u64,
+}
+
+/// What the begin of a message tells.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Told {
+    /// No rule with an opening matches.
+    Nothing,
+    /// This rule matches, and none before it that has an opening.
+    Rule(usize),
+    /// The patterns must say.
+    Ask,
+}
+
+/// Whether a message begins with an opening.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Begins {
+    Yes,
+    No,
+    Perhaps,
+}
+
+/// The openings of a format's rules.
+#[derive(Debug, Clone)]
+pub(crate) struct Openings {
+    /// Each with its rule, in the order of the rules.
+    all: Vec<(usize, Opening)>,
+    /// For each byte the numbers in `all` of the openings that begin with it, one bit each.
+    first: Box<[u128; 256]>,
+}
+
+impl Opening {
+    /// The opening of a pattern. A rule that does more than to know its line keeps its pattern.
+    pub(crate) fn read(spaced: &str, means: Meaning, excepts: bool) -> Option<Opening> {
+        let (text, all) = words::fixed_start(spaced)?;
+        let only_known = matches!(means, Meaning::Noise | Meaning::Alive) && !excepts;
+        let head = Head::of(text.as_bytes());
+        Some(Opening { text: text.into_bytes().into(), whole: all && only_known, head })
+    }
+
+    fn begins(&self, message: &[u8]) -> Begins {
+        if self.head.differs(message) {
+            return Begins::No;
+        }
+        let fits = if self.whole { Begins::Yes } else { Begins::Perhaps };
+        if message.starts_with(&self.text) {
+            return fits;
+        }
+        let same = |(own, other): &(&u8, &u8)| own.eq_ignore_ascii_case(other);
+        let common = self.text.iter().zip(message).take_while(same).count();
+        if common == self.text.len() {
+            return fits;
+        }
+        match message.get(common) {
+            Some(other) if !other.is_ascii_graphic() => Begins::Perhaps,
+            Some(_) | None => Begins::No,
+        }
+    }
+}
+
+impl Head {
+    /// The bit that parts `a` from `A`; in other bytes it makes more of them alike.
+    const CASE: u64 = u64::from_ne_bytes([0x20; 8]);
+    const BEYOND_ASCII: u64 = u64::from_ne_bytes([0x80; 8]);
+
+    fn of(text: &[u8]) -> Head {
+        let (mut bytes, mut mask) = ([0; 8], [0; 8]);
+        for (at, byte) in text.iter().take(8).take_while(|byte| **byte != b' ').enumerate() {
+            (bytes[at], mask[at]) = (byte | 0x20, 0xFF);
+        }
+        Head { bytes: u64::from_ne_bytes(bytes), mask: u64::from_ne_bytes(mask) }
+    }
+
+    /// Whether `message` begins with other ASCII letters for sure.
+    fn differs(self, message: &[u8]) -> bool {
+        let Some(eight) = message.first_chunk() else { return false };
+        let eight = u64::from_ne_bytes(*eight);
+        eight & Head::BEYOND_ASCII == 0 && (eight | Head::CASE) & self.mask != self.bytes
+    }
+}
+
+impl Openings {
+    /// The openings of `rules`; each with its rule.
+    pub(crate) fn of(rules: &[Rule]) -> Openings {
+        let mut all = Vec::new();
+        let mut first = Box::new([0; 256]);
+        for (at, rule) in rules.iter().enumerate() {
+            let Some(opening) = &rule.opening else { continue };
+            let bit = 1 << all.len();
+            for byte in 0..=u8::MAX {
+                // A letter beyond ASCII may be another spelling of one.
+                if byte.eq_ignore_ascii_case(&opening.text[0]) || !byte.is_ascii() {
+                    first[usize::from(byte)] |= bit;
+                }
+            }
+            all.push((at, opening.clone()));
+        }
+        Openings { all, first }
+    }
+
+    /// What `message` begins with.
+    #[inline]
+    pub(crate) fn tell(&self, message: &[u8]) -> Told {
+        let Some(byte) = message.first() else { return Told::Nothing };
+        let mut left = self.first[usize::from(*byte)];
+        while left != 0 {
+            let at = left.trailing_zeros() as usize;
+            left &= left - 1;
+            let (rule, opening) = &self.all[at];
+            match opening.begins(message) {
+                Begins::Yes => return Told::Rule(*rule),
+                Begins::No => {}
+                Begins::Perhaps => return Told::Ask,
+            }
+        }
+        Told::Nothing
+    }
+}
