@@ -338,7 +338,7 @@ mod tests {
         };
         assert_eq!(
             lane("vulscan  "),
-            format!("{:5}{}{}{:9}{}", "", ".".repeat(9), "=".repeat(46), "", "=".repeat(11))
+            format!("{:4}{}{}{:9}{}", "", ".".repeat(10), "=".repeat(46), "", "=".repeat(11))
         );
         assert_eq!(lane("vulscan (2)"), format!("{:9}{}", "", "=".repeat(21)));
         assert!(lane("1 Install").trim_start().starts_with('X'));
