@@ -12,6 +12,8 @@ use provtrace_parsers::text;
 use crate::block::Block;
 use crate::discover::{Device, Source};
 use crate::ingest::{DateOrders, read_source};
+#[cfg(test)]
+use crate::paths::Given;
 use crate::source::Sink;
 
 /// Lines that are kept of a log.
@@ -255,7 +257,8 @@ pub fn of_texts(log: &str, texts: &[String]) -> Vec<SampleLog> {
         std::fs::write(device.join(log), text).expect("written");
     }
     let formats = Formats::builtin().expect("embedded");
-    let share = crate::discover::discover(&[folder.path().to_owned()], None, &formats);
+    let given = [Given { path: folder.path().to_owned(), listed: false }];
+    let share = crate::discover::discover(&given, None, &formats);
     let share = share.expect("a share");
     let devices = share.devices.iter().enumerate();
     devices.flat_map(|(at, device)| of_device(at, device, &formats, 1, &|_| {})).collect()
@@ -296,7 +299,8 @@ mod tests {
             std::fs::write(folder.path().join(log), lines).expect("written");
         }
         let formats = Formats::builtin().expect("embedded");
-        let share = discover(&[folder.path().to_owned()], None, &formats).expect("a share");
+        let given = [Given { path: folder.path().to_owned(), listed: false }];
+        let share = discover(&given, None, &formats).expect("a share");
         let kept = |devices| of_device(0, &share.devices[0], &formats, devices, &|_| {});
         let logs = kept(1);
         assert_eq!(logs.len(), 3);
