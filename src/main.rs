@@ -55,6 +55,7 @@ mod output;
 mod overlays;
 mod paths;
 mod pattern;
+mod periods;
 mod place;
 mod progress;
 mod proposal;
@@ -105,13 +106,11 @@ use rayon::prelude::*;
 
 use crate::chronicle::Chronicle;
 use crate::cli::{
-    AnalyzeArgs, CheckArgs, Cli, Command, CompareArgs, EventsArgs, FailOn, Format, FormatsCommand,
-    InputArgs, LearnArgs, SurveyFormat, TimelineArgs,
+    AnalyzeArgs, CheckArgs, Cli, Command, EventsArgs, FailOn, Format, FormatsCommand, InputArgs,
+    LearnArgs, SurveyFormat, TimelineArgs,
 };
-use crate::clock::{Bound, Window};
-use crate::comparison::Period;
+use crate::clock::Window;
 use crate::contract::Report;
-use crate::device::DeviceReport;
 use crate::discover::{Share, Skipped};
 use crate::failure::Failure;
 use crate::intake::{
@@ -138,7 +137,7 @@ fn main() -> process::ExitCode {
         Command::Timeline(args) => timeline(args),
         Command::Blame(args) => blame(args),
         Command::Explain(args) => inquiry::explain(args),
-        Command::Compare(args) => compare(args),
+        Command::Compare(args) => periods::compare(args),
         Command::Evidence(args) => evidence::evidence(args),
         Command::Verify(args) => verification::verify(args),
         Command::Formats(args) => formats(&args.command),
@@ -205,50 +204,6 @@ fn write(
         whole.into_iter().try_for_each(Output::finish)?;
     }
     Ok(())
-}
-
-/// `compare`: two reports, or two periods of one share.
-fn compare(args: &CompareArgs) -> Result<u8, Failure> {
-    let path = args.output.output.as_deref();
-    let (periods, share, skipped) = match args.at {
-        Some(at) => periods(args, at)?,
-        None => (intake::reports(&args.input.paths, path)?, Share::default(), Vec::new()),
-    };
-    let [before, after] = periods;
-    let comparison = comparison::compare(before, after);
-    let mut out = output(path, &share)?;
-    match report::medium::of_comparison(path, args.format) {
-        SurveyFormat::Json => report::json::write(&comparison, &mut out)?,
-        SurveyFormat::Table => {
-            report::difference::write(&comparison, style(path.is_some(), None), &mut out)?;
-        }
-    }
-    out.finish()?;
-    Ok(status(&args.input, &skipped, 0))
-}
-
-/// The runs of a share before and after a time, the share, and what of it could not be read.
-fn periods(args: &CompareArgs, at: Bound) -> Result<([Period; 2], Share, Vec<Skipped>), Failure> {
-    let mut request = request(&args.input, args.tasks.as_deref(), Window::default())?;
-    request.split = Some(at);
-    let share = find(&args.input, &request)?;
-    let progress = Progress::new(&share, args.no_progress);
-    let devices: Vec<DeviceReport> = in_parallel(args.threads, || {
-        let analyze = |device| device::analyze(device, &request, &|bytes| progress.read(bytes));
-        share.devices.par_iter().map(analyze).collect()
-    })?;
-    progress.finish();
-    let unread = devices.iter().flat_map(|device| &device.skipped);
-    let skipped: Vec<Skipped> = share.skipped.iter().chain(unread).cloned().collect();
-    tell_skipped(&skipped);
-    if devices.iter().all(|device| device.files == 0) {
-        return Err(nothing_readable(&share, skipped.len()));
-    }
-    let [before, after] = summary::periods(devices, &share)
-        .map_err(|error| Failure::Asked(format!("the ranking failed: {error}")))?;
-    let before = Period { source: format!("runs that began before {at}"), ..before };
-    let after = Period { source: format!("runs that began at {at} or later"), ..after };
-    Ok(([before, after], share, skipped))
 }
 
 /// `events`: one source after the other, in order.

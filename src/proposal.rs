@@ -223,3 +223,36 @@ fn quoted(text: &str) -> String {
     out.push('"');
     out
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_tell_apart_what_is_not_the_same() {
+        assert_ne!(name(Meaning::RunStarts, "on"), name(Meaning::RunEnds, "on"));
+        let guess = |layout: &str, month: &str| Guess {
+            layout: layout.to_owned(),
+            stamp: layout.to_owned(),
+            months: vec![month.to_owned(); 12],
+            halves: Vec::new(),
+            specimen: String::new(),
+            reads: String::new(),
+            lines: 1,
+            of: 1,
+            ambiguous: false,
+        };
+        let mut lesson = Lesson::default();
+        for (layout, month) in [("{day} ", "mai"), ("{day} ", "mars"), ("{day}: ", "mai")] {
+            lesson.add_stamp("vulscan", guess(layout, month));
+            lesson.add_stamp("sdclient", guess(layout, month));
+        }
+        let names: std::collections::BTreeSet<&str> =
+            lesson.stamps.iter().map(|stamp| stamp.name.as_str()).collect();
+        assert_eq!((lesson.stamps.len(), names.len()), (3, 3));
+        assert!(lesson.stamps.iter().all(|stamp| stamp.formats == ["vulscan", "sdclient"]));
+        let mut again = Lesson::default();
+        again.add_stamp("policysync", guess("{day}: ", "mai"));
+        assert_eq!(again.stamps[0].name, lesson.stamps[2].name);
+    }
+}

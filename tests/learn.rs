@@ -15,6 +15,8 @@ use simulation::Fleet;
 
 /// Devices of a fleet.
 const DEVICES: u64 = 200;
+/// Devices of fleets that are learned from only to see that nothing is proposed.
+const FEWER: u64 = 120;
 /// The fleets that are learned from, and those that are judged on.
 const SEEDS: [u64; 2] = [61, 62];
 /// The replacements: files of tests/fleet/wordings.
@@ -188,7 +190,7 @@ fn what_is_known_is_not_learned_again() {
     let folder = tempfile::tempdir().expect("a folder");
     let overlay = folder.path().join("learned.toml");
     for condition in ["full", "bare", "hostile", "workaround"] {
-        let fleet = Fleet::simulate(condition, DEVICES, 66);
+        let fleet = Fleet::simulate(condition, FEWER, 66);
         let (shown, written) = learned(&fleet, &overlay);
         assert!(shown.contains("nothing is proposed"), "{condition}:\n{shown}");
         // Each stage says why it has nothing.
