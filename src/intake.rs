@@ -75,6 +75,7 @@ pub fn request(
         zones,
         window,
         kept: Kept::Nothing,
+        ignores: false,
         split: None,
     })
 }

@@ -374,6 +374,7 @@ fn learn(args: &LearnArgs) -> Result<u8, Failure> {
 /// The failures that the user said are expected, with those of the overlays.
 fn expect(args: &AnalyzeArgs, request: &mut Request) -> Result<(), Failure> {
     let formats = &mut request.formats;
+    request.ignores = !(args.ignore_step.is_empty() && args.ignore_code.is_empty());
     formats.expected.steps.extend(args.ignore_step.iter().cloned());
     for code in &args.ignore_code {
         let read = ExitCode::read(code.trim(), Notation::Any).ok_or_else(|| {

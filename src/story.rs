@@ -32,6 +32,9 @@ pub struct Request {
     pub window: Window,
     /// Of which runs a chronicle is kept.
     pub kept: Kept,
+    /// Whether this analysis was told of failures to ignore, beside what overlays say: a share on
+    /// which none occurs is worth a word then.
+    pub ignores: bool,
     /// What parts earlier runs from later ones, where two periods are compared.
     pub split: Option<Bound>,
 }

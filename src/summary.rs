@@ -252,12 +252,8 @@ fn mapping_warning(request: &Request, mapped: bool) -> Option<String> {
 
 /// What is expected to fail and never does may be misspelt.
 fn ignored_warning(request: &Request, ignored: Ignored) -> Option<String> {
-    let expected = &request.formats.expected;
-    let asked = !(expected.steps.is_empty() && expected.codes.is_empty());
-    (asked && ignored == Ignored::default()).then(|| {
-        "no failure fits what is to be ignored (--ignore-step, --ignore-code, [ignore] of an overlay)"
-            .to_owned()
-    })
+    (request.ignores && ignored == Ignored::default())
+        .then(|| "no failure fits --ignore-step or --ignore-code".to_owned())
 }
 
 fn coverage(devices: &[DeviceReport], share: &Share) -> Coverage {

@@ -165,7 +165,7 @@ fn expected_failures_are_left_out_and_counted() {
     assert_eq!(list(&other, "incidents").len() as u64, found);
     assert_eq!(text(&other, "schema"), "provtrace.report.v1");
     let warned = list(&other, "warnings").iter().filter_map(Value::as_str);
-    assert!({ warned }.any(|text| text.starts_with("no failure fits what is to be ignored")));
+    assert!({ warned }.any(|text| text.starts_with("no failure fits --ignore-step")));
 }
 
 /// The report's list shows the low word first, so that must be what a person can give back.

@@ -313,6 +313,3 @@ fn trim_zeros(raw: &[u8]) -> &[u8] {
     let raw = &raw[..end];
     raw.strip_suffix(b"\r").unwrap_or(raw)
 }
-
-#[cfg(test)]
-mod tests;

@@ -1,8 +1,10 @@
 //! The engine on known lines, and on any bytes in any blocks.
 
-use super::*;
-use crate::format::Formats;
 use proptest::prelude::*;
+use provtrace_parsers::engine::{BlockEnd, Line, LineCounts, Reader};
+use provtrace_parsers::event::Event;
+use provtrace_parsers::format::{Format, Formats};
+use provtrace_parsers::stamp::DateOrder;
 
 const VULSCAN: &str = "Mon, 24 Mar 2025 12:07:53 Command line: /scan=0\r\n\
     Mon, 24 Mar 2025 12:07:53 Another task is running (sdclient.exe), waiting\r\n\
