@@ -1,130 +1,108 @@
-//! Incidents → numbered sentences, each with the lines that it rests on: `story.md`, `story.html`.
+//! Explained incidents → `story.md` and `story.html` of a bundle, each sentence with its lines.
 
 use std::fmt::Write;
 
-use crate::contract::{Evidence, Incident, Report};
-use crate::correlate::{Confidence, Mechanism};
+use crate::contract::Evidence;
+use crate::explanation::Explanation;
 use crate::report::plain::harmless;
 
-/// A sentence, and the words of the evidence that it rests on.
-struct Sentence {
-    text: String,
-    says: &'static [&'static str],
+/// A heading and what stands below it: sentences, each with the lines that show it.
+struct Section<'e> {
+    title: &'static str,
+    numbered: bool,
+    items: Vec<(String, &'e [Evidence])>,
 }
 
-/// The story in Markdown.
-pub fn markdown(report: &Report) -> String {
-    let mut out = format!("# {}\n", marked(&title(report)));
-    for incident in &report.incidents {
-        let _ = write!(out, "\n## {}\n\n", marked(&heading(incident)));
-        for (number, sentence) in sentences(incident).into_iter().enumerate() {
-            let _ = writeln!(out, "{}. {}", number + 1, marked(&sentence.text));
-            for quote in cited(incident, &sentence) {
-                let _ = writeln!(out, "   - {}: {}", marked(&place(quote)), code(&quote.text));
+/// The stories in Markdown.
+pub fn markdown(stories: &[Explanation]) -> String {
+    let mut out = format!("# {}\n", marked(&title(stories)));
+    for story in stories {
+        let _ = write!(out, "\n## {}\n\n{}\n", marked(&heading(story)), marked(&story.answer));
+        for section in sections(story) {
+            let _ = write!(out, "\n### {}\n\n", section.title);
+            for (number, (text, lines)) in section.items.iter().enumerate() {
+                let mark =
+                    if section.numbered { format!("{}.", number + 1) } else { "-".to_owned() };
+                let _ = writeln!(out, "{mark} {}", marked(text));
+                for line in *lines {
+                    let _ = writeln!(out, "   - {}: {}", marked(&place(line)), code(&line.text));
+                }
             }
         }
     }
     out
 }
 
-/// The story as a page.
-pub fn html(report: &Report) -> String {
-    let title = escaped(&title(report));
+/// The stories as a page.
+pub fn html(stories: &[Explanation]) -> String {
+    let title = escaped(&title(stories));
     let mut out = format!(
         "<!DOCTYPE html>\n<html lang=\"en\">\n<meta charset=\"utf-8\">\n<title>{title}</title>\n\
          <style>body{{font:16px/1.5 sans-serif;max-width:60em;margin:2em auto;padding:0 1em}}\
          code{{overflow-wrap:anywhere}}</style>\n<h1>{title}</h1>\n"
     );
-    for incident in &report.incidents {
-        let _ = writeln!(out, "<h2>{}</h2>\n<ol>", escaped(&heading(incident)));
-        for sentence in sentences(incident) {
-            let _ = writeln!(out, "<li>{}<ul>", escaped(&sentence.text));
-            for quote in cited(incident, &sentence) {
-                let (place, text) = (escaped(&place(quote)), escaped(&quote.text));
-                let _ = writeln!(out, "<li>{place}: <code>{text}</code></li>");
+    for story in stories {
+        let (heading, answer) = (escaped(&heading(story)), escaped(&story.answer));
+        let _ = writeln!(out, "<h2>{heading}</h2>\n<p><strong>{answer}</strong></p>");
+        for section in sections(story) {
+            let list = if section.numbered { "ol" } else { "ul" };
+            let _ = writeln!(out, "<h3>{}</h3>\n<{list}>", section.title);
+            for (text, lines) in &section.items {
+                let _ = write!(out, "<li>{}", escaped(text));
+                let quote = |line: &Evidence| {
+                    let (place, text) = (escaped(&place(line)), escaped(&line.text));
+                    format!("<li>{place}: <code>{text}</code></li>")
+                };
+                let quotes: Vec<String> = lines.iter().map(quote).collect();
+                if !quotes.is_empty() {
+                    let _ = write!(out, "<ul>{}</ul>", quotes.join("\n"));
+                }
+                out.push_str("</li>\n");
             }
-            out.push_str("</ul></li>\n");
+            let _ = writeln!(out, "</{list}>");
         }
-        out.push_str("</ol>\n");
     }
     out.push_str("</html>\n");
     out
 }
 
-fn title(report: &Report) -> String {
-    match report.incidents.as_slice() {
+fn title(stories: &[Explanation]) -> String {
+    match stories {
         [] => "No step was refused".to_owned(),
         [one] => format!("A step was refused on {}", one.device),
         many => format!("{} steps were refused", many.len()),
     }
 }
 
-fn heading(incident: &Incident) -> String {
-    let template = incident.template.as_deref().unwrap_or("a template without a name");
-    format!("{}: {} of {template}, {}", incident.device, incident.step, incident.at_logged)
+fn heading(story: &Explanation) -> String {
+    let template = story.template.as_deref().unwrap_or("a template without a name");
+    let (device, run, id) = (&story.device, story.run, &story.incident);
+    format!("{device}, run {run} of {template}: {} [{id}]", story.confidence.word())
 }
 
-/// What happened, in the order of time.
-fn sentences(incident: &Incident) -> Vec<Sentence> {
-    let mut all = Vec::new();
-    let mut say = |text: String, says| all.push(Sentence { text, says });
-    if let Some(minutes) = incident.minutes_after_agent_install {
-        say(format!("The agent had been installed {minutes} minutes before the step began."), &[]);
-    }
-    if let Some(blocker) = &incident.blocker {
-        say(
-            format!("{} was there from {} on.", blocker.program, blocker.launched),
-            &["launched", "process_created", "run_starts", "policy_sync_starts", "alive"],
-        );
-        if incident.mechanism == Mechanism::ScanWaited {
-            say(
-                format!(
-                    "It waited for an earlier deployment, and went on at {}.",
-                    blocker.active_from
-                ),
-                &["scan_waits", "scan_starts"],
-            );
-        }
-        say(format!("It was last seen at {}.", blocker.ended), &["run_ends", "process_exited"]);
-    }
-    say(
-        format!(
-            "Step {} ({}) started {} at {}.",
-            incident.step_ordinal,
-            incident.step,
-            incident.refused.program,
-            incident.refused.started
-        ),
-        &[],
-    );
-    let code = incident.refused.exit_code.as_ref();
-    let code = code.map_or(String::new(), |code| format!(" with {} ({})", code.raw, code.hex));
-    say(format!("It was refused and ended{code}."), &["refused"]);
-    say(
-        match incident.confidence {
-            Confidence::Confirmed => {
-                "The refusal is stated, and the blocker's own traces cover it."
-            }
-            Confidence::Stated => "The refusal is stated; no log shows who held it.",
-            Confidence::Inferred => {
-                "The refusal is not stated; a blocker's traces cover a short run."
-            }
-        }
-        .to_owned(),
-        &[],
-    );
-    all
-}
-
-/// The lines behind a sentence; the last one gets all that no other has.
-fn cited<'i>(incident: &'i Incident, sentence: &Sentence) -> Vec<&'i Evidence> {
-    let named: Vec<&str> =
-        sentences(incident).iter().flat_map(|sentence| sentence.says.iter().copied()).collect();
-    let last = sentence.says == ["refused"];
-    let fits = |quote: &&Evidence| {
-        sentence.says.contains(&quote.says) || last && !named.contains(&quote.says)
-    };
-    incident.evidence.iter().filter(fits).collect()
+/// What is said of an incident, as `explain` says it.
+fn sections(story: &Explanation) -> Vec<Section<'_>> {
+    let plain = |text: String| (text, &[][..]);
+    let told = story.story.iter().map(|own| (own.text.clone(), own.evidence.as_slice()));
+    let weighed = story
+        .hypotheses
+        .iter()
+        .map(|own| plain(format!("{}? {}: {}.", own.supposed, own.standing.word(), own.fact)));
+    let gaps = story.missing.iter();
+    let gaps = gaps.map(|gap| plain(format!("{}, in {}: {}", gap.file, gap.place, gap.tells)));
+    let all = [
+        ("What happened", true, told.collect()),
+        ("Was it …", false, weighed.collect()),
+        ("How firm it is", false, story.cautions.iter().cloned().map(plain).collect()),
+        ("What would tell more", false, gaps.collect()),
+        ("What to do", false, story.remedy.iter().cloned().map(plain).collect()),
+    ];
+    let sections = all.into_iter().map(|(title, numbered, items): (_, _, Vec<_>)| Section {
+        title,
+        numbered,
+        items,
+    });
+    sections.filter(|section| !section.items.is_empty()).collect()
 }
 
 fn place(quote: &Evidence) -> String {

@@ -45,7 +45,7 @@ pub fn redact(
         skipped.reason = redaction.text(&skipped.reason).into_owned();
     }
     dossier.command = nameless(&dossier.command);
-    let mut again = analyzed(&ticket::share(&dossier.copies), request, args)?;
+    let (mut again, chronicles) = analyzed(&ticket::share(&dossier.copies), request, args)?;
     let before = &dossier.report.incidents;
     if args.incident.is_some() {
         again.incidents.retain(|own| before.iter().any(|old| is_same(old, own)));
@@ -65,7 +65,7 @@ pub fn redact(
         let real = before.iter().find(|old| is_same(old, own)).map(|old| old.id.clone());
         dossier.ids.extend(real.map(|real| SameIncident { real, redacted: own.id.clone() }));
     }
-    dossier.report = again;
+    (dossier.report, dossier.chronicles) = (again, chronicles);
     Ok(redaction)
 }
 

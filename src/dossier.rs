@@ -8,11 +8,13 @@ use provtrace_parsers::format::SourceKind;
 use rayon::prelude::*;
 
 use crate::account;
+use crate::chronicle::Chronicle;
 use crate::cli::EvidenceArgs;
 use crate::contract::{Evidence, Incident, Report};
 use crate::device;
 use crate::discover::{Share, Skipped};
 use crate::excerpt;
+use crate::explanation::{Explanation, explain};
 use crate::failure::Failure;
 use crate::intake::in_parallel;
 use crate::manifest::{self, DeviceNote, Manifest, Original, SameIncident, Status};
@@ -44,6 +46,8 @@ pub struct Dossier {
     pub skipped: Vec<Skipped>,
     /// The report on the copies.
     pub report: Report,
+    /// What its stories are told from.
+    pub chronicles: Vec<Chronicle>,
     /// How the program was called.
     pub command: Vec<String>,
     /// What a reader should know of how it was made.
@@ -52,18 +56,22 @@ pub struct Dossier {
     pub ids: Vec<SameIncident>,
 }
 
-/// The report on copies: these bytes and no others are analysed, quoted and stored.
+/// The report on copies, and the chronicles that its stories are told from: these bytes and no
+/// others are analysed, quoted and stored.
 ///
 /// # Errors
 /// If the ranking fails.
-pub fn analyzed(share: &Share, request: &Request, args: &EvidenceArgs) -> Result<Report, Failure> {
+pub fn analyzed(
+    share: &Share,
+    request: &Request,
+    args: &EvidenceArgs,
+) -> Result<(Report, Vec<Chronicle>), Failure> {
     let devices = in_parallel(args.threads, || {
         let analyze = |device| device::analyze(device, request, &|_| {});
         share.devices.par_iter().map(analyze).collect()
     })?;
-    let (report, _) = summary::summarize(devices, share, request)
-        .map_err(|error| Failure::Asked(format!("the ranking failed: {error}")))?;
-    Ok(report)
+    summary::summarize(devices, share, request)
+        .map_err(|error| Failure::Asked(format!("the ranking failed: {error}")))
 }
 
 impl Dossier {
@@ -77,7 +85,12 @@ impl Dossier {
         let quotes = self.report.incidents.iter_mut().flat_map(|own| &mut own.evidence);
         let waits = self.report.long_waits.iter_mut().flat_map(|own| &mut own.evidence);
         let unfinished = self.report.unfinished_runs.iter_mut().flat_map(|own| &mut own.evidence);
-        for quote in quotes.chain(waits).chain(unfinished) {
+        let mut told = Vec::new();
+        for chronicle in &mut self.chronicles {
+            told.extend(chronicle.lifetimes.iter_mut().flat_map(|own| &mut own.evidence));
+            told.extend(chronicle.landmarks.iter_mut().flat_map(|own| &mut own.evidence));
+        }
+        for quote in quotes.chain(waits).chain(unfinished).chain(told) {
             if let Some(original) = shown.get(quote.path.as_str()) {
                 quote.path.clone_from(&original.path);
                 quote.member.clone_from(&original.member);
@@ -128,10 +141,11 @@ impl Dossier {
         let mut text = Vec::new();
         json::write(&report, &mut text)?;
         sealer.add("incidents.json", text.as_slice(), 0)?;
-        for (name, text) in [
-            ("story.html", account::html(&self.report)),
-            ("story.md", account::markdown(&self.report)),
-        ] {
+        let told = |own: &Incident| explain(own, &self.chronicles, &self.report);
+        let told: Vec<Explanation> = self.report.incidents.iter().filter_map(told).collect();
+        for (name, text) in
+            [("story.html", account::html(&told)), ("story.md", account::markdown(&told))]
+        {
             sealer.add(name, shown(text).as_bytes(), 0)?;
         }
         let manifest = self.manifest(args, request, &sealer);

@@ -17,7 +17,7 @@ use crate::intake::{
 use crate::manifest::PrivateMap;
 use crate::output::Scratch;
 use crate::report::json;
-use crate::story::Request;
+use crate::story::{Kept, Request};
 use crate::ticket::{self, Copied};
 
 /// Options whose values say where a bundle goes, and nothing of what is in it.
@@ -33,6 +33,7 @@ pub fn evidence(args: &EvidenceArgs) -> Result<u8, Failure> {
         return Err(Failure::Asked(ask.to_owned()));
     }
     let mut request = request(&args.input, args.tasks.as_deref(), Window::default())?;
+    request.kept = Kept::Affected;
     let share = find_all(&args.input, &request)?;
     let all_devices: Vec<String> = share.devices.iter().map(|own| own.name.clone()).collect();
     let mut share = select(&args.input, share)?;
@@ -51,8 +52,10 @@ pub fn evidence(args: &EvidenceArgs) -> Result<u8, Failure> {
     if copies.iter().all(|copied| copied.source.is_none()) {
         return Err(nothing_readable(&share, unread.len()));
     }
+    let (report, chronicles) = analyzed(&ticket::share(&copies), &request, args)?;
     let mut ticket = Dossier {
-        report: analyzed(&ticket::share(&copies), &request, args)?,
+        report,
+        chronicles,
         copies,
         skipped: share.skipped.clone(),
         command: command(std::env::args_os().map(|arg| arg.to_string_lossy().into_owned())),
@@ -133,8 +136,8 @@ fn write_map(args: &EvidenceArgs, map: &PrivateMap, share: &Share) -> Result<(),
     if same_file(&path, &args.output) {
         return Err(Failure::Asked("--map and -o name the same file".to_owned()));
     }
-    // What `Output` makes can be read by its owner alone.
     let mut out = output(Some(&path), share)?;
+    out.keep_private()?;
     json::write(map, &mut out)?;
     out.finish()?;
     eprintln!("provtrace: the real names are in {}; keep it", path.display());

@@ -47,6 +47,24 @@ impl Output {
         Ok(Output::File(BufWriter::new(new), path.to_owned()))
     }
 
+    /// Lets the owner alone read the file, where it is one and the system can say so; on Windows
+    /// its folder says who may.
+    ///
+    /// # Errors
+    /// If the permissions can't be set.
+    pub fn keep_private(&self) -> io::Result<()> {
+        match self {
+            #[cfg(unix)]
+            Output::File(out, _) => {
+                let owner = std::os::unix::fs::PermissionsExt::from_mode(0o600);
+                out.get_ref().as_file().set_permissions(owner)
+            }
+            #[cfg(not(unix))]
+            Output::File(_, _) => Ok(()),
+            Output::Direct(_) => Ok(()),
+        }
+    }
+
     /// Writes what is left, and puts the file in its place.
     ///
     /// # Errors

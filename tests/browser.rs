@@ -87,11 +87,19 @@ fn reports(share: &Path, page: &Path, more: &[&str]) -> Value {
     serde_json::from_slice(&fs::read(json).expect("a report")).expect("JSON")
 }
 
-/// The first sentence of the table's report, on one line.
+/// The first sentence of the report, on one line: as Markdown has it, without what escapes there.
 fn verdict(share: &Path) -> String {
-    let table = run(&["analyze".into(), share.as_os_str().to_owned()]).stdout;
-    let paragraph = table.split("\n\n").find(|own| !own.starts_with("Caution: "));
-    paragraph.expect("a verdict").replace('\n', " ")
+    let args = ["analyze".into(), share.as_os_str().to_owned(), "--format".into(), "md".into()];
+    let markdown = run(&args).stdout;
+    let bold = markdown.split("**").nth(1).expect("a verdict").replace('\n', " ");
+    let mut plain = String::new();
+    let mut letters = bold.chars();
+    while let Some(letter) = letters.next() {
+        plain.extend(if letter == '\\' { letters.next() } else { Some(letter) });
+    }
+    [("&lt;", "<"), ("&gt;", ">"), ("&#124;", "|"), ("&amp;", "&")]
+        .into_iter()
+        .fold(plain, |text, (escaped, own)| text.replace(escaped, own))
 }
 
 fn sample(folder: &Path) -> Value {
