@@ -245,7 +245,7 @@ pub struct CompareArgs {
     pub no_progress: bool,
     /// How it is written [default: by the name of the file, else table]
     #[arg(long, value_enum)]
-    pub format: Option<SurveyFormat>,
+    pub format: Option<CompareFormat>,
 }
 
 /// `evidence`
@@ -380,6 +380,17 @@ pub enum Format {
     TimesketchCsv,
     /// All devices as tracks for ui.perfetto.dev or chrome://tracing
     Trace,
+}
+
+/// How a comparison is written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum CompareFormat {
+    /// For people, on a terminal
+    Table,
+    /// For programs: see docs/REPORT.md
+    Json,
+    /// A page for a browser, in one file
+    Html,
 }
 
 /// How a survey is written.

@@ -2,7 +2,7 @@
 
 use rayon::prelude::*;
 
-use crate::cli::{CompareArgs, SurveyFormat};
+use crate::cli::{CompareArgs, CompareFormat};
 use crate::clock::{Bound, Window};
 use crate::comparison::{self, Period};
 use crate::device::{self, DeviceReport};
@@ -29,8 +29,9 @@ pub fn compare(args: &CompareArgs) -> Result<u8, Failure> {
     let comparison = comparison::compare(before, after);
     let mut out = output(path, &share)?;
     match report::medium::of_comparison(path, args.format) {
-        SurveyFormat::Json => report::json::write(&comparison, &mut out)?,
-        SurveyFormat::Table => {
+        CompareFormat::Json => report::json::write(&comparison, &mut out)?,
+        CompareFormat::Html => report::html::write_comparison(&comparison, &mut out)?,
+        CompareFormat::Table => {
             report::difference::write(&comparison, style(path.is_some(), None), &mut out)?;
         }
     }

@@ -167,6 +167,8 @@ const HOMES: [(&str, &[&str]); 36] = [
             "src/inventory.rs",
             "src/lifetime.rs",
             "src/manifest.rs",
+            "src/report/html.rs",
+            "src/report/html/change.rs",
             "src/report/html/charts.rs",
             "src/report/html/embedded.rs",
             "src/report/html/page.rs",

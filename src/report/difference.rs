@@ -16,6 +16,11 @@ const ROWS: usize = 25;
 /// Letters of a name that are shown.
 const LETTERS: usize = 40;
 
+/// How the figures are made.
+pub(super) const HOW: &str = "The change is in percentage points, after less before, with its 95 % interval \
+    (Newcombe). A verdict needs p below 0.05: Fisher's exact test, two-sided, corrected for the number of rows \
+    that were tested (Holm).";
+
 /// Writes the comparison.
 ///
 /// # Errors
@@ -31,17 +36,17 @@ pub fn write(comparison: &Comparison, style: Style, out: &mut dyn Write) -> io::
         writeln!(out, "{}", bold("Templates", style))?;
         writeln!(out, "{}\n", rows(comparison.templates.iter(), false, style))?;
     }
-    let ever =
-        |row: &&Row| [&row.before, &row.after].into_iter().flatten().any(|own| own.affected > 0);
-    if comparison.steps.iter().any(|row| ever(&row)) {
+    if comparison.steps.iter().any(ever) {
         writeln!(out, "{}", bold("Steps that were refused before or after", style))?;
-        writeln!(out, "{}\n", rows(comparison.steps.iter().filter(ever), true, style))?;
+        writeln!(out, "{}\n", rows(comparison.steps.iter().filter(|row| ever(row)), true, style))?;
     }
     list(out, style, "Warnings", &comparison.warnings)?;
-    let how = "The change is in percentage points, after less before, with its 95 % interval \
-               (Newcombe). A verdict needs p below 0.05: Fisher's exact test, two-sided, corrected \
-               for the number of rows that were tested (Holm).";
-    writeln!(out, "{}", fill(how, width))
+    writeln!(out, "{}", fill(HOW, width))
+}
+
+/// Whether a row has an incident on either side.
+pub(super) fn ever(row: &Row) -> bool {
+    [&row.before, &row.after].into_iter().flatten().any(|own| own.affected > 0)
 }
 
 /// Whether it got better, in a sentence.
@@ -95,7 +100,7 @@ fn told(p: f64) -> String {
 }
 
 /// A probability in a cell.
-fn p_value(p: f64) -> String {
+pub(super) fn p_value(p: f64) -> String {
     if p < 0.0001 { "< 0.0001".to_owned() } else { format!("{p:.4}") }
 }
 
@@ -138,7 +143,7 @@ fn rows<'r>(all: impl Iterator<Item = &'r Row>, steps: bool, style: Style) -> St
 }
 
 /// `-43 (-60 … -21)`
-fn change(row: &Row) -> String {
+pub(super) fn change(row: &Row) -> String {
     let (Some(change), Some(low), Some(high)) = (row.change, row.change_low, row.change_high)
     else {
         return String::new();
@@ -147,7 +152,7 @@ fn change(row: &Row) -> String {
     format!("{} ({} … {})", points(change), points(low), points(high))
 }
 
-fn rate(rate: Option<&Rate>) -> String {
+pub(super) fn rate(rate: Option<&Rate>) -> String {
     let shown = rate.map(|own| format!("{} of {}", own.affected, own.runs));
     shown.unwrap_or_else(|| "none".to_owned())
 }
@@ -163,7 +168,7 @@ fn verdict(verdict: Verdict, style: Style) -> Cell {
 }
 
 /// Whether the workaround was in force, before and after.
-fn workaround(row: &Row) -> String {
+pub(super) fn workaround(row: &Row) -> String {
     let word = |rate: &Option<Rate>| match rate.as_ref().map(|own| own.workaround) {
         None => "–",
         Some(InForce::None) => "no",

@@ -4,6 +4,7 @@
 //! text into the page as text, never as markup. Should both fail, the page's own policy lets
 //! no other script run and nothing be fetched.
 
+mod change;
 mod charts;
 mod embedded;
 mod page;
@@ -13,14 +14,18 @@ use std::io::{self, Write};
 use minijinja::syntax::SyntaxConfig;
 use minijinja::value::Serde;
 use minijinja::{Environment, UndefinedBehavior};
+use serde::Serialize;
 use sha2::{Digest, Sha256};
 
 use crate::chronicle::Chronicle;
+use crate::comparison::Comparison;
 use crate::contract::Report;
+use crate::report::difference::answer;
 
 /// The engine escapes by the ending of the name.
 const NAME: &str = "page.html";
 const TEMPLATE: &str = include_str!("html/page.html");
+const COMPARISON: &str = include_str!("html/comparison.html");
 const STYLE: &str = include_str!("html/style.css");
 const SCRIPT: &str = include_str!("html/script.js");
 
@@ -34,13 +39,27 @@ pub fn write(report: &Report, chronicles: &[Chronicle], out: &mut dyn Write) -> 
     let (style, script) = (STYLE.replace('\r', ""), SCRIPT.replace('\r', ""));
     let nonce = nonce(&[&style, &script, &data.json]);
     let page = page::of(report, chronicles, &data, page::Parts { style, script, nonce });
+    render(TEMPLATE, &page, out)
+}
+
+/// Writes a comparison as a page, without any script.
+///
+/// # Errors
+/// Of the writer.
+pub fn write_comparison(comparison: &Comparison, out: &mut dyn Write) -> io::Result<()> {
+    let style = STYLE.replace('\r', "");
+    let nonce = nonce(&[&style, &answer(comparison)]);
+    render(COMPARISON, &change::of(comparison, style, nonce), out)
+}
+
+fn render(template: &str, page: &impl Serialize, out: &mut dyn Write) -> io::Result<()> {
     let mut engine = Environment::new();
     engine.set_undefined_behavior(UndefinedBehavior::Strict);
     let syntax = SyntaxConfig::builder().trim_blocks(true).lstrip_blocks(true).build();
     engine.set_syntax(syntax.map_err(io::Error::other)?);
-    engine.add_template(NAME, TEMPLATE).map_err(io::Error::other)?;
+    engine.add_template(NAME, template).map_err(io::Error::other)?;
     let template = engine.get_template(NAME).map_err(io::Error::other)?;
-    let text = template.render(Serde(&page)).map_err(io::Error::other)?;
+    let text = template.render(Serde(page)).map_err(io::Error::other)?;
     out.write_all(text.replace('\r', "").as_bytes())?;
     out.write_all(b"\n")
 }

@@ -4,7 +4,7 @@ use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
 use crate::chronicle::Chronicle;
-use crate::cli::{Format, SurveyFormat};
+use crate::cli::{CompareFormat, Format};
 use crate::contract::Report;
 use crate::discover::slashed;
 use crate::report::table::Style;
@@ -124,12 +124,12 @@ fn by_name(path: &Path) -> Option<Format> {
 }
 
 /// How a comparison is written: as it is asked for, or as the file's name says.
-pub fn of_comparison(path: Option<&Path>, format: Option<SurveyFormat>) -> SurveyFormat {
+pub fn of_comparison(path: Option<&Path>, format: Option<CompareFormat>) -> CompareFormat {
     let by_name = match path.and_then(by_name) {
-        Some(Format::Json) => SurveyFormat::Json,
+        Some(Format::Json) => CompareFormat::Json,
+        Some(Format::Html) => CompareFormat::Html,
         Some(
             Format::Table
-            | Format::Html
             | Format::Markdown
             | Format::Csv
             | Format::Parquet
@@ -137,7 +137,7 @@ pub fn of_comparison(path: Option<&Path>, format: Option<SurveyFormat>) -> Surve
             | Format::TimesketchCsv
             | Format::Trace,
         )
-        | None => SurveyFormat::Table,
+        | None => CompareFormat::Table,
     };
     format.unwrap_or(by_name)
 }
