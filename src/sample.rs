@@ -22,6 +22,8 @@ const OF_A_LOG: usize = 3_000;
 const LONGEST: usize = 1_000;
 /// What lines of all devices may take, in bytes.
 const ROOM: usize = 96 << 20;
+/// Lines of a log take so many times its size at most, if they aren't very short.
+const MOST_OF_SIZE: u64 = 4;
 /// What each line takes beside its text, the allocator's share included.
 const OF_A_LINE: usize = size_of::<SampleLine>() + 16;
 
@@ -149,8 +151,8 @@ pub fn of_device(
     logs
 }
 
-/// What a device's lines may take: the same for each format, and for each log of one; what a log
-/// leaves is there for the next.
+/// What a device's lines may take: the same for each format, and for each log of one; what a format
+/// or a log leaves is there for others.
 struct Room {
     /// By format: bytes, and logs to come.
     formats: BTreeMap<usize, (usize, usize)>,
@@ -158,13 +160,25 @@ struct Room {
 
 impl Room {
     fn of(device: &Device, formats: &Formats, bytes: usize) -> Room {
-        let mut of: BTreeMap<usize, (usize, usize)> = BTreeMap::new();
+        // By format: what its logs may need, and how many there are.
+        let mut of: BTreeMap<usize, (u64, usize)> = BTreeMap::new();
         for source in learned_from(device, formats) {
-            of.entry(source.format).or_default().1 += 1;
+            let own = of.entry(source.format).or_default();
+            // What a packed log needs, its size doesn't tell.
+            let size = if source.member.is_some() { u64::MAX } else { source.bytes };
+            *own = (own.0.saturating_add(size.saturating_mul(MOST_OF_SIZE)), own.1 + 1);
         }
-        let each = bytes / of.len().max(1);
-        of.values_mut().for_each(|own| own.0 = each);
-        Room { formats: of }
+        let mut order: Vec<(usize, (u64, usize))> = of.into_iter().collect();
+        order.sort_by_key(|(_, (needs, _))| *needs);
+        let mut left = bytes;
+        let mut formats = BTreeMap::new();
+        for (at, (format, (needs, logs))) in order.iter().enumerate() {
+            let share = left / (order.len() - at);
+            let own = share.min(usize::try_from(*needs).unwrap_or(share));
+            left -= own;
+            formats.insert(*format, (own, *logs));
+        }
+        Room { formats }
     }
 
     fn of_next(&self, format: usize) -> usize {
