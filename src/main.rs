@@ -149,7 +149,9 @@ fn main() -> process::ExitCode {
             process::ExitCode::SUCCESS
         }
         Err(failure) => {
-            eprintln!("provtrace: {}", report::plain::harmless(&failure.message()));
+            let message = failure.message();
+            let lines: Vec<_> = message.lines().map(report::plain::harmless).collect();
+            eprintln!("provtrace: {}", lines.join("\n"));
             process::ExitCode::from(NO_REPORT)
         }
     }

@@ -22,6 +22,7 @@ fn each_form_is_as_it_was() {
         ("reports.json", with_json(&["compare", BEFORE, AFTER])),
         ("periods.txt", periods.to_vec()),
         ("periods.json", with_json(&periods)),
+        ("periods.html", [&periods[..], &["--format", "html"]].concat()),
     ] {
         let outcome = run(&args);
         assert_eq!(outcome.status, 0, "{file}: {}", outcome.stderr);

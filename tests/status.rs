@@ -98,7 +98,7 @@ fn wrong_usage_is_told() {
         (vec!["analyze", WAITED, "--format", "yaml"], "yaml"),
         (vec!["analyze", WAITED, "--threads", "0"], "threads"),
         (vec!["analyze"], "PATH"),
-        (vec!["explain", WAITED], "explain"),
+        (vec!["portray", WAITED], "portray"),
         (vec!["analyze", WAITED, "--since", "yesterday"], "2025-03-24T10:00"),
         (vec!["analyze", WAITED, "--until", "24.03.2025"], "2025-03-24T10:00"),
     ] {

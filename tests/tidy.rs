@@ -16,7 +16,7 @@ const LONGEST_FUNCTION: usize = 60;
 /// The longest file.
 const LONGEST_FILE: usize = 400;
 /// Flat tables that may be longer: file, and function or nothing for the file itself.
-const FLAT_TABLES: [(&str, &str); 1] = [("tests/tidy.rs", "")];
+const FLAT_TABLES: [(&str, &str); 2] = [("src/cli.rs", ""), ("tests/tidy.rs", "")];
 
 /// The modules of the binary in the order in which data flows: each uses only those before it.
 const FLOW: [&str; 95] = [
@@ -167,11 +167,11 @@ const HOMES: [(&str, &[&str]); 36] = [
             "src/inventory.rs",
             "src/lifetime.rs",
             "src/manifest.rs",
-            "src/report/html.rs",
             "src/report/html/change.rs",
             "src/report/html/charts.rs",
             "src/report/html/embedded.rs",
             "src/report/html/page.rs",
+            "src/report/html.rs",
             "src/report/json.rs",
             "src/rereading.rs",
             "src/run.rs",
