@@ -160,6 +160,26 @@ pub struct Rule {
     unless: Option<Regex>,
 }
 
+/// All captures that some meaning reads: another name is a slip of the pen, and would be lost.
+const CAPTURES: [&str; 16] = [
+    "arguments",
+    "bytes",
+    "code",
+    "code_decimal",
+    "core",
+    "delay_max",
+    "delay_min",
+    "failed",
+    "holder",
+    "name",
+    "offset",
+    "pid",
+    "program",
+    "start",
+    "success",
+    "task",
+];
+
 impl Rule {
     /// Compiles a rule. A blank in `pattern` stands for one or more blanks; case is ignored.
     ///
@@ -174,6 +194,12 @@ impl Rule {
                 let wanted = group.join(">…) or (?<");
                 return Err(format!("this meaning needs the capture (?<{wanted}>…)"));
             }
+        }
+        if let Some(unknown) = captures.iter().find(|name| !CAPTURES.contains(name)) {
+            return Err(format!(
+                "nothing reads the capture (?<{unknown}>…); there are {}",
+                CAPTURES.join(", ")
+            ));
         }
         let unless = message.unless.as_deref();
         Ok(Rule {

@@ -231,6 +231,8 @@ pub fn pattern(shape: &str, captures: &[(usize, &str)]) -> String {
             return pattern;
         }
         match captures.iter().find(|(at, _)| *at == variables) {
+            // Numbers that a hyphen joins are one variable: a GUID, a date, a security id.
+            None if letter == NUMBER => pattern.push_str(r"[-\w]+"),
             Some((_, "holder")) => pattern.push_str(r"(?<holder>\w+)\.exe"),
             Some((_, name)) => pattern.push_str(&format!("(?<{name}>{any})")),
             None => pattern.push_str(any),
@@ -273,6 +275,21 @@ mod tests {
         let mut out = String::new();
         mask(message, &mut out);
         shown(&out)
+    }
+
+    #[test]
+    fn a_pattern_reads_what_it_was_made_of() {
+        for message in [
+            "warte auf X1-2b Ende",
+            "Besetzt {3F2504E0-4F89-11D3-9A0C-0305E82C3301}",
+            "Konto S-1-5-21-1004 am 2025-03-24 12-30",
+            "Wert -5",
+        ] {
+            let mut shape = String::new();
+            mask(message, &mut shape);
+            let pattern = regex::Regex::new(&pattern(&shape, &[])).expect("a pattern");
+            assert!(pattern.is_match(message), "{pattern} and {message}");
+        }
     }
 
     #[test]
