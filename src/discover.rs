@@ -21,8 +21,7 @@ use crate::recognise::{Kind, Log, host_name, is_looked_at, recognise};
 pub struct Source {
     /// Where to open it.
     pub file: PathBuf,
-    /// How it is shown: relative to the path given, with `/`; a member of an archive as
-    /// `archive!/name`.
+    /// How it is shown: relative to the path given, with `/`; a member as `archive!/name`.
     pub shown: String,
     /// Index into [`Formats::formats`].
     pub format: usize,
@@ -92,6 +91,8 @@ pub struct Share {
     pub like_agents: Vec<String>,
     /// Files that are no logs.
     pub other_files: u64,
+    /// What is read beside logs, and must not be written to: overlays, the mapping.
+    pub beside: Vec<PathBuf>,
 }
 
 /// A file, before it is known what it is.

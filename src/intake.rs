@@ -60,6 +60,7 @@ pub fn request(
     let overlays = overlays::in_force(&input.formats).map_err(Failure::Asked)?;
     let mut formats = overlays::load(&overlays).map_err(Failure::Asked)?;
     formats.read_with(page);
+    let tasks_from = tasks.map(Path::to_owned);
     let tasks = tasks.map(|path| Tasks::read(path, page)).transpose().map_err(Failure::Asked)?;
     if window.is_empty() {
         return Err(Failure::Asked(
@@ -72,6 +73,7 @@ pub fn request(
         formats,
         overlays,
         tasks: tasks.unwrap_or_default(),
+        tasks_from,
         zones,
         window,
         kept: Kept::Nothing,
@@ -117,8 +119,10 @@ pub fn find(input: &InputArgs, request: &Request) -> Result<Share, Failure> {
 /// If there is none.
 pub fn find_all(input: &InputArgs, request: &Request) -> Result<Share, Failure> {
     let paths = paths::given(&input.paths, io::stdin().lock()).map_err(Failure::Asked)?;
-    let share =
+    let mut share =
         discover(&paths, input.layout.as_ref(), &request.formats).map_err(Failure::Asked)?;
+    share.beside = request.overlays.iter().map(PathBuf::from).collect();
+    share.beside.extend(request.tasks_from.clone());
     if share.devices.is_empty() {
         tell_skipped(&share.skipped);
         return Err(nothing_readable(&share, share.skipped.len()));
@@ -206,7 +210,7 @@ pub fn in_parallel<T: Send>(
 /// Opens a file, or standard output.
 ///
 /// # Errors
-/// If it can't be written, or is one of the logs that are read.
+/// If it can't be written, or is one of the files that are read.
 pub fn output(path: Option<&Path>, share: &Share) -> Result<Output, Failure> {
     Output::open(path, share).map_err(Failure::Asked)
 }

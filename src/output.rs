@@ -20,7 +20,7 @@ impl Output {
     /// Opens `path`, or standard output, which `-` stands for, too.
     ///
     /// # Errors
-    /// If it can't be written, or is one of the logs that are read.
+    /// If it can't be written, or is one of the files that are read.
     pub fn open(path: Option<&Path>, share: &Share) -> Result<Output, String> {
         let Some(path) = path.filter(|path| *path != Path::new("-")) else {
             let out: Box<dyn Write> = Box::new(io::stdout().lock());
@@ -31,11 +31,12 @@ impl Output {
         let target = path.canonicalize().ok();
         let is_source = |target: &PathBuf| {
             let sources = share.devices.iter().flat_map(|device| &device.sources);
-            sources.filter_map(|source| source.file.canonicalize().ok()).any(|file| file == *target)
+            let mut read = sources.map(|source| &source.file).chain(&share.beside);
+            read.any(|file| file.canonicalize().is_ok_and(|file| file == *target))
         };
         if target.as_ref().is_some_and(is_source) {
             return Err(format!(
-                "{shown}: is one of the logs that are read; write to another file"
+                "{shown}: is one of the files that are read; write to another file"
             ));
         }
         if path.exists() && !path.is_file() {

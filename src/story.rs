@@ -1,5 +1,7 @@
 //! A device's sources → the story that its logs tell.
 
+use std::path::PathBuf;
+
 use provtrace_parsers::format::Formats;
 
 use crate::axis;
@@ -26,6 +28,8 @@ pub struct Request {
     pub overlays: Vec<String>,
     /// The mapping of tasks.
     pub tasks: Tasks,
+    /// Where the mapping was read.
+    pub tasks_from: Option<PathBuf>,
     /// Zones that a person gave.
     pub zones: Vec<ZoneRule>,
     /// Steps outside are left out; processes outside still count as holders.

@@ -132,10 +132,11 @@ fn every_golden_file_has_a_case_and_a_stage() {
 #[test]
 fn the_guide_is_real_output() {
     let guide = fs::read_to_string(root().join("docs/GUIDE.md")).expect("docs/GUIDE.md");
-    let golden = root().join("tests/golden");
-    let printed: Vec<String> = files(&golden)
+    let folders = ["tests/golden", "tests/compare"].map(|folder| root().join(folder));
+    let printed: Vec<String> = folders
         .iter()
-        .filter_map(|file| fs::read_to_string(golden.join(file)).ok())
+        .flat_map(|folder| files(folder).into_iter().map(|file| folder.join(file)))
+        .filter_map(|file| fs::read_to_string(file).ok())
         .collect();
     let blocks: Vec<&str> = guide.split("```text\n").skip(1).collect();
     let mut outputs = 0;

@@ -263,3 +263,22 @@ fn analyze(folder: &Path, more: &[&str]) -> Outcome {
     args.extend(more.iter().map(std::ffi::OsStr::new));
     run(&args)
 }
+
+/// What an analysis reads is never what it writes: not a log, not the mapping, not an overlay.
+#[test]
+fn nothing_that_is_read_is_written_to() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let copy = |from: &str| {
+        let to = folder.path().join(Path::new(from).file_name().expect("a name"));
+        fs::copy(root().join(from), &to).expect("copied");
+        to.display().to_string()
+    };
+    let tasks = copy("samples/with-mapping.tasks.csv");
+    let overlay = copy("samples/german-agent.overlay.toml");
+    let before = [&tasks, &overlay].map(|file| fs::read(file).expect("there"));
+    for output in [&tasks, &overlay] {
+        let args = ["analyze", WAITED, "--tasks", &tasks, "--formats", &overlay, "-o", output];
+        assert_no_report(&run(&args), &["is one of the files that are read", output]);
+    }
+    assert_eq!([&tasks, &overlay].map(|file| fs::read(file).expect("there")), before);
+}
