@@ -193,6 +193,17 @@ pub fn times(chance: f64) -> String {
     if chance < 1e-30 { "over 1e30".to_owned() } else { format!("{:.0e}", 1.0 / chance) }
 }
 
+/// A rate to four places, as reports print it.
+pub fn four_places(value: f64) -> f64 {
+    // Adding zero turns -0.0 into 0.0.
+    (value * 10_000.0).round() / 10_000.0 + 0.0
+}
+
+/// Four digits, however small: machines may differ in the last ones.
+pub fn four_digits(value: f64) -> f64 {
+    format!("{value:.3e}").parse().unwrap_or(value)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

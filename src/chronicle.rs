@@ -134,7 +134,7 @@ pub struct LifetimeSpan {
     pub launched: Moment,
     /// How that is known.
     pub launched_known: Known,
-    /// When its work began: after the wait, if it waited.
+    /// When its work began: after the wait, if it waited; its end, if it never came to work.
     pub active_from: Moment,
     /// Last known moment.
     pub ended: Moment,
@@ -313,6 +313,8 @@ impl Drafter<'_> {
     }
 
     fn lifetime(&self, at: usize, own: &Lifetime, step: Option<usize>) -> LifetimeSpan {
+        // A scan that says that it waits, and never that it works, has not worked.
+        let only_waited = own.waits.is_some() && own.active.is_none();
         let incidents = self.story.findings.incidents.iter().zip(self.ids);
         let mut shown_by: Vec<EntryRef> = vec![own.start.entry];
         shown_by.extend((own.end.entry != own.start.entry).then_some(own.end.entry));
@@ -322,7 +324,7 @@ impl Drafter<'_> {
             task_id: own.task.clone(),
             launched: self.moment(own.start.at),
             launched_known: own.start.known,
-            active_from: self.moment(own.active_from()),
+            active_from: self.moment(if only_waited { own.end.at } else { own.active_from() }),
             ended: self.moment(own.end.at),
             ended_known: own.end.known,
             launched_by: own.launched_by,

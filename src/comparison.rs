@@ -8,7 +8,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde::Serialize;
 
-use crate::chance::{Share, holm};
+use crate::chance::{Share, four_digits, four_places, holm};
 use crate::contract::Tool;
 
 /// How often chance alone may pass for a change.
@@ -41,6 +41,8 @@ pub struct Tally {
     pub affected: u64,
     /// Runs on devices on which the workaround was in force; of a step none is counted.
     pub workaround: u64,
+    /// Runs of which no log shows whether it was in force.
+    pub unknown: u64,
 }
 
 /// The whole comparison.
@@ -121,6 +123,8 @@ pub struct Rate {
 pub enum InForce {
     /// It was seen on none.
     None,
+    /// It was seen on none, and of most runs no log shows it.
+    NotKnown,
     /// On some.
     Some,
     /// On all.
@@ -162,6 +166,8 @@ impl Verdict {
 impl InForce {
     fn of(tally: Tally) -> InForce {
         match tally.workaround {
+            // A few whose logs end early do not hide what the others show.
+            0 if tally.unknown * 2 > tally.runs => InForce::NotKnown,
             0 => InForce::None,
             runs if runs >= tally.runs => InForce::All,
             _some => InForce::Some,
@@ -177,6 +183,7 @@ pub fn compare(before: Period, after: Period) -> Comparison {
             all.runs = all.runs.saturating_add(tally.runs);
             all.affected = all.affected.saturating_add(tally.affected);
             all.workaround = all.workaround.saturating_add(tally.workaround);
+            all.unknown = all.unknown.saturating_add(tally.unknown);
         }
         (all.runs > 0).then_some(all)
     };
@@ -313,23 +320,14 @@ fn warnings(before: &Period, after: &Period) -> Vec<String> {
     warnings
 }
 
-fn four_places(value: f64) -> f64 {
-    // Adding zero turns -0.0 into 0.0.
-    (value * 10_000.0).round() / 10_000.0 + 0.0
-}
-
-/// Four digits, however small: machines may differ in the last ones.
-fn four_digits(value: f64) -> f64 {
-    format!("{value:.3e}").parse().unwrap_or(value)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
     fn period(templates: &[(&str, u64, u64, u64)]) -> Period {
         let row = |(name, runs, affected, workaround): &(&str, u64, u64, u64)| {
-            let tally = Tally { runs: *runs, affected: *affected, workaround: *workaround };
+            let tally =
+                Tally { runs: *runs, affected: *affected, workaround: *workaround, unknown: 0 };
             ((Some((*name).to_owned()), None), tally)
         };
         Period { templates: templates.iter().map(row).collect(), ..Period::default() }

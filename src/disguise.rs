@@ -78,7 +78,11 @@ fn names(
 ) -> Result<Names, Failure> {
     let mut names = Names::new();
     for name in &args.redact_name {
-        names.add(Kind::Given, name);
+        if !names.add(Kind::Given, name) {
+            return Err(Failure::Asked(format!(
+                "--redact-name {name}: can't be replaced: it is too short, or a word that the logs need"
+            )));
+        }
     }
     for device in all_devices {
         // `Lyon/PAR-1`: the folders above it are no names of devices.

@@ -109,7 +109,7 @@ fn first_run(scene: &Scene) -> Weighed {
         return no(HELD_BY_SDCLIENT);
     }
     let place = window(scene, "the scan was launched", blocker.launched.millis);
-    let minutes = scene.after_install(&blocker.launched);
+    let minutes = scene.after_install(&blocker.launched).map(|after| after.div_euclid(60_000));
     match blocker.launched_by {
         LaunchedBy::LocalSchedulerFirstRun => {
             (Standing::Cause, format!("the scheduler's log shows the launch; {place}"))

@@ -141,15 +141,15 @@ impl Names {
         }
     }
 
-    /// Notes a name, unless it can't be one.
-    pub fn add(&mut self, kind: Kind, name: &str) {
+    /// Notes a name, unless it can't be one: false then.
+    pub fn add(&mut self, kind: Kind, name: &str) -> bool {
         let name = name.trim().trim_end_matches(['.', ',', ';', ')', '"', '\'']);
         let folded = fold(name).0;
         let letters = name.chars().filter(|c| c.is_alphanumeric()).count();
         let is_word = NO_NAMES.split_whitespace().any(|word| word == folded);
         let longest = 256;
         if letters == 0 || name.chars().count() < 2 || is_word || name.len() > longest {
-            return;
+            return false;
         }
         let entry = self.found.entry(folded).or_insert_with(|| (kind, name.to_owned()));
         if kind < entry.0 {
@@ -166,6 +166,7 @@ impl Names {
                 self.add(Kind::Domain, domain);
             }
         }
+        true
     }
 
     /// Notes the names in a line.

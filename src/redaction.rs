@@ -205,7 +205,9 @@ mod tests {
 
     fn redaction(names: &[(Kind, &str)]) -> Redaction {
         let mut all = Names::new();
-        names.iter().for_each(|(kind, name)| all.add(*kind, name));
+        for (kind, name) in names {
+            all.add(*kind, name);
+        }
         Redaction::new(&all).expect("few names")
     }
 

@@ -45,6 +45,8 @@ struct Template {
     affected_runs: u64,
     #[serde(default)]
     workaround_runs: u64,
+    #[serde(default)]
+    workaround_unknown_runs: u64,
 }
 
 #[derive(Deserialize)]
@@ -106,11 +108,13 @@ fn period(bytes: &[u8], shown: &str) -> Result<Period, String> {
     let report: Report = serde_json::from_slice(bytes)
         .map_err(|error| format!("{shown}: is no whole report ({error}); {no_report}"))?;
     let templates = report.templates.into_iter().map(|row| {
-        let Template { template, runs, affected_runs: affected, workaround_runs: workaround } = row;
-        ((template, None), Tally { runs, affected, workaround })
+        let (workaround, unknown) = (row.workaround_runs, row.workaround_unknown_runs);
+        let tally = Tally { runs: row.runs, affected: row.affected_runs, workaround, unknown };
+        ((row.template, None), tally)
     });
     let steps = report.steps.into_iter().map(|row| {
-        let tally = Tally { runs: row.attempts, affected: row.incidents, workaround: 0 };
+        let tally =
+            Tally { runs: row.attempts, affected: row.incidents, workaround: 0, unknown: 0 };
         ((row.template, Some(row.step)), tally)
     });
     Ok(Period {
@@ -162,7 +166,7 @@ mod tests {
     fn a_report_is_read_and_nothing_else() {
         let row = r#"{"template":"T","runs":3,"affected_runs":1,"later_field":7}"#;
         let read = period(report(row).as_bytes(), "a.json").expect("a report");
-        let tally = Tally { runs: 3, affected: 1, workaround: 0 };
+        let tally = Tally { runs: 3, affected: 1, workaround: 0, unknown: 0 };
         assert_eq!(read.templates.get(&(Some("T".to_owned()), None)), Some(&tally));
         let with_mark = [b"\xEF\xBB\xBF", report(row).as_bytes()].concat();
         assert!(period(&with_mark, "a.json").is_ok());

@@ -78,9 +78,9 @@ impl<'r> Scene<'r> {
         })
     }
 
-    /// Minutes from the agent install to a moment.
+    /// Milliseconds from the agent install to a moment.
     pub fn after_install(&self, at: &Moment) -> Option<i64> {
-        Some((at.millis - self.install?.at.millis).div_euclid(60_000))
+        Some(at.millis - self.install?.at.millis)
     }
 
     /// The longest random delay of the first run, in minutes.

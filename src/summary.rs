@@ -90,11 +90,13 @@ pub fn periods(mut devices: Vec<DeviceReport>, share: &Share) -> PolarsResult<[P
     let period = |later: bool| {
         let side: Vec<DeviceReport> = devices.iter().map(|device| device.runs_of(later)).collect();
         let templates = rank::templates(&side)?.into_iter().map(|row| {
-            let (affected, workaround) = (row.affected_runs, row.workaround_runs);
-            ((row.template, None), Tally { runs: row.runs, affected, workaround })
+            let (workaround, unknown) = (row.workaround_runs, row.workaround_unknown_runs);
+            let tally = Tally { runs: row.runs, affected: row.affected_runs, workaround, unknown };
+            ((row.template, None), tally)
         });
         let steps = rank::steps(&side)?.into_iter().map(|row| {
-            let tally = Tally { runs: row.attempts, affected: row.incidents, workaround: 0 };
+            let tally =
+                Tally { runs: row.attempts, affected: row.incidents, workaround: 0, unknown: 0 };
             ((row.template, Some(row.step)), tally)
         });
         PolarsResult::Ok(Period {

@@ -104,11 +104,11 @@ fn launch(scene: &Scene, blocker: &LifetimeSpan) -> Sentence {
         scene.during(&blocker.launched).filter(|(_, other)| other.launched != blocker.launched);
     let during =
         during.map_or(String::new(), |(step, _)| format!(", while {} ran", step_name(step)));
-    let after = scene.after_install(&blocker.launched).map_or(String::new(), |minutes| {
-        if minutes < 0 {
+    let after = scene.after_install(&blocker.launched).map_or(String::new(), |after| {
+        if after < 0 {
             String::new()
         } else {
-            format!(", {} after the agent install", length(minutes * 60_000))
+            format!(", {} after the agent install", length(after))
         }
     });
     let by = |who: &str| format!("At {at} {who} launched {own}{after}{during} ({known}).");
@@ -263,15 +263,18 @@ fn other_sdclient(scene: &Scene, blocker: &LifetimeSpan) -> Vec<Sentence> {
 
 fn started(scene: &Scene) -> Sentence {
     let since = scene.blocker.map(|blocker| {
-        let since = scene.step.started.millis - blocker.active_from.millis;
-        let what = match scene.incident.mechanism {
-            Mechanism::ScanWaited if blocker.waited => "the scan had begun to work",
-            Mechanism::ScanWaited | Mechanism::ScanRunning => "the scan was launched",
+        let (from, what) = match scene.incident.mechanism {
+            Mechanism::ScanWaited if blocker.waited => {
+                (&blocker.active_from, "the scan had begun to work")
+            }
+            Mechanism::ScanWaited | Mechanism::ScanRunning => {
+                (&blocker.launched, "the scan was launched")
+            }
             Mechanism::PolicyTask | Mechanism::SdclientRunning | Mechanism::Unattributed => {
-                "that sdclient.exe was started"
+                (&blocker.launched, "that sdclient.exe was started")
             }
         };
-        format!(", {} after {what}", length(since))
+        format!(", {} after {what}", length(scene.step.started.millis - from.millis))
     });
     let text = format!(
         "At {} {} started {}{} ({}).",

@@ -277,7 +277,18 @@ fn nothing_that_is_read_is_written_to() {
     let overlay = copy("samples/german-agent.overlay.toml");
     let before = [&tasks, &overlay].map(|file| fs::read(file).expect("there"));
     for output in [&tasks, &overlay] {
-        let args = ["analyze", WAITED, "--tasks", &tasks, "--formats", &overlay, "-o", output];
+        let args = [
+            "analyze",
+            WAITED,
+            "--format",
+            "json",
+            "--tasks",
+            &tasks,
+            "--formats",
+            &overlay,
+            "-o",
+            output,
+        ];
         assert_no_report(&run(&args), &["is one of the files that are read", output]);
     }
     assert_eq!([&tasks, &overlay].map(|file| fs::read(file).expect("there")), before);

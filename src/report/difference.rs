@@ -172,6 +172,7 @@ pub(super) fn workaround(row: &Row) -> String {
     let word = |rate: &Option<Rate>| match rate.as_ref().map(|own| own.workaround) {
         None => "–",
         Some(InForce::None) => "no",
+        Some(InForce::NotKnown) => "not known",
         Some(InForce::Some) => "some",
         Some(InForce::All) => "yes",
     };

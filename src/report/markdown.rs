@@ -9,6 +9,7 @@ use crate::citation::quoted_at;
 use crate::contract::{Evidence, Incident, Report, StepRow, TemplateRow, Tool};
 use crate::report::json::word;
 use crate::report::plain::{count, harmless};
+use crate::report::table::workaround;
 use crate::report::verdict::{remedy, template_name, verdict};
 
 /// Rows of a ranking that are shown; all are in the JSON.
@@ -89,13 +90,13 @@ fn templates(rows: &[TemplateRow], out: &mut dyn Write) -> io::Result<()> {
     writeln!(out, "## Templates, worst first\n")?;
     writeln!(
         out,
-        "| # | template | affected runs | rate | 95 % interval | devices | minutes lost | workaround in |"
+        "| # | template | affected runs | rate | 95 % interval | devices | minutes lost | workaround |"
     )?;
     writeln!(out, "| --: | :-- | --: | --: | --: | --: | --: | --: |")?;
     for row in rows.iter().take(ROWS) {
         writeln!(
             out,
-            "| {} | {} | {} of {} | {} | {} … {} | {} | {:.0} | {} of {} |",
+            "| {} | {} | {} of {} | {} | {} … {} | {} | {:.0} | {} |",
             row.rank,
             escaped(&template_name(row.template.as_deref())),
             row.affected_runs,
@@ -105,8 +106,7 @@ fn templates(rows: &[TemplateRow], out: &mut dyn Write) -> io::Result<()> {
             percent(row.rate_high),
             row.devices,
             row.minutes_lost,
-            row.workaround_runs,
-            row.runs
+            workaround(row)
         )?;
     }
     writeln!(out)?;

@@ -96,11 +96,18 @@ pub fn targets(paths: &[PathBuf], format: Option<Format>) -> Result<Vec<Target>,
             "--format is for one file; several are written by what their names end with".to_owned()
         );
     }
-    let target = |path: &PathBuf| Target {
-        path: Some(path.clone()),
-        medium: format.or(by_name(path)).unwrap_or(Format::Table),
+    let target = |path: &PathBuf| {
+        let medium = format.or(by_name(path));
+        if medium.is_none() && path.extension().is_some() && (path.is_file() || !path.exists()) {
+            let known: Vec<&str> = ENDINGS.iter().map(|(ending, _)| *ending).collect();
+            let (shown, known) = (slashed(path), known.join(", "));
+            return Err(format!(
+                "{shown}: nothing is written to files of this ending; there are {known}, or say --format"
+            ));
+        }
+        Ok(Target { path: Some(path.clone()), medium: medium.unwrap_or(Format::Table) })
     };
-    let targets: Vec<Target> = paths.iter().map(target).collect();
+    let targets = paths.iter().map(target).collect::<Result<Vec<Target>, String>>()?;
     let mut taken: Vec<PathBuf> = Vec::new();
     for (path, part) in targets.iter().flat_map(Target::files) {
         let Some(path) = path else { continue };

@@ -168,7 +168,7 @@ fn templates(report: &Report, style: Style) -> Table {
 }
 
 /// Whether the vendor's workaround was in force on the template's devices, run by run.
-fn workaround(row: &TemplateRow) -> String {
+pub(super) fn workaround(row: &TemplateRow) -> String {
     let (runs, unknown) = (row.runs, row.workaround_unknown_runs);
     match row.workaround_runs {
         _ if unknown == runs => "not known".to_owned(),

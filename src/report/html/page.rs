@@ -8,7 +8,7 @@ use crate::report::html::charts::{self, Heat, Histogram, State, tenth};
 use crate::report::html::embedded::Embedded;
 use crate::report::plain::{harmless, short};
 use crate::report::verdict::{remedy, template_name, verdict};
-use crate::report::{course, reading};
+use crate::report::{course, reading, table};
 
 /// Rows of a ranking; all are in the JSON.
 const ROWS: usize = 20;
@@ -76,7 +76,7 @@ struct Timelines {
 struct Ranking {
     rows: Vec<Ranked>,
     more: usize,
-    /// Whether the workaround was in force anywhere.
+    /// Whether the rows say on which runs the workaround was in force.
     workaround: bool,
 }
 
@@ -94,7 +94,7 @@ struct Ranked {
     high: f64,
     devices: u64,
     minutes_lost: f64,
-    workaround: u64,
+    workaround: String,
 }
 
 #[derive(Serialize)]
@@ -242,12 +242,12 @@ fn templates(report: &Report) -> Ranking {
         high: percent(row.rate_high),
         devices: row.devices,
         minutes_lost: row.minutes_lost,
-        workaround: row.workaround_runs,
+        workaround: table::workaround(row),
     };
     Ranking {
         rows: report.templates.iter().take(ROWS).map(row).collect(),
         more: report.templates.len().saturating_sub(ROWS),
-        workaround: report.templates.iter().any(|row| row.workaround_runs > 0),
+        workaround: true,
     }
 }
 
@@ -266,7 +266,7 @@ fn steps(report: &Report) -> Ranking {
         high: percent(row.rate_high),
         devices: 0,
         minutes_lost: 0.0,
-        workaround: 0,
+        workaround: String::new(),
     };
     Ranking {
         rows: hit.clone().take(ROWS).map(row).collect(),
