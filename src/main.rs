@@ -49,6 +49,7 @@ mod layout;
 mod leaks;
 mod leap;
 mod learn;
+mod letters;
 mod lifetime;
 mod manifest;
 mod output;

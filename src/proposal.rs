@@ -10,6 +10,7 @@ use provtrace_parsers::shape;
 use sha2::{Digest, Sha256};
 
 use crate::discover::Skipped;
+use crate::letters::{is_obeyed, toml_text};
 
 /// A stamp's layout, and the formats whose logs have it.
 #[derive(Debug, Clone)]
@@ -125,10 +126,10 @@ impl Lesson {
         formats.sort_unstable();
         formats.dedup();
         for format in formats {
-            let _ = write!(out, "\n[[format]]\nname = {}\n", quoted(format));
+            let _ = write!(out, "\n[[format]]\nname = {}\n", toml_text(format));
             let is_own = |stamp: &&StampProposal| stamp.formats.iter().any(|own| own == format);
             let stamps: Vec<String> =
-                self.stamps.iter().filter(is_own).map(|own| quoted(&own.name)).collect();
+                self.stamps.iter().filter(is_own).map(|own| toml_text(&own.name)).collect();
             if !stamps.is_empty() {
                 let _ = writeln!(out, "stamps = [{}]", stamps.join(", "));
             }
@@ -169,19 +170,19 @@ fn write_stamp(stamp: &StampProposal, out: &mut String) {
         "\n# It reads {} of {} lines.\n[[stamp]]\nname = {}\nlayout = {}\n",
         guess.lines,
         guess.of,
-        quoted(name),
-        quoted(&guess.layout),
+        toml_text(name),
+        toml_text(&guess.layout),
     );
     for (key, words) in [("months", &guess.months), ("halves", &guess.halves)] {
         if !words.is_empty() {
-            let words: Vec<String> = words.iter().map(|word| quoted(word)).collect();
+            let words: Vec<String> = words.iter().map(|word| toml_text(word)).collect();
             let _ = writeln!(out, "{key} = [{}]", words.join(", "));
         }
     }
     let _ = write!(
         out,
         "specimen = {}\nreads = \"{}\"\nmark = \"learned\"\n",
-        quoted(&guess.specimen),
+        toml_text(&guess.specimen),
         guess.reads
     );
 }
@@ -193,35 +194,16 @@ fn write_rule(rule: &RuleProposal, out: &mut String) {
          mark = \"learned\"\n",
         one_line(&rule.rests_on),
         one_line(&rule.place),
-        quoted(&rule.name),
+        toml_text(&rule.name),
         rule.means.word(),
-        quoted(&rule.pattern),
-        quoted(&rule.specimen),
+        toml_text(&rule.pattern),
+        toml_text(&rule.specimen),
     );
 }
 
 /// A comment can't go on to the next line, and holds no control characters.
 fn one_line(text: &str) -> String {
-    text.chars().map(|letter| if letter.is_control() { ' ' } else { letter }).collect()
-}
-
-/// A TOML string: as it is, if it can stand so.
-fn quoted(text: &str) -> String {
-    if !text.contains(|letter: char| letter == '\'' || letter.is_control()) {
-        return format!("'{text}'");
-    }
-    let mut out = String::from("\"");
-    for letter in text.chars() {
-        match letter {
-            '"' | '\\' => out.extend(['\\', letter]),
-            letter if letter.is_control() => {
-                let _ = write!(out, "\\u{:04X}", u32::from(letter));
-            }
-            letter => out.push(letter),
-        }
-    }
-    out.push('"');
-    out
+    text.chars().map(|letter| if is_obeyed(letter) { ' ' } else { letter }).collect()
 }
 
 #[cfg(test)]

@@ -2,44 +2,23 @@
 
 use std::borrow::Cow;
 
+use crate::letters::is_obeyed;
+
 /// Control characters, and those that break lines, turn the direction of text or can't be seen,
 /// become `\u{…}`; a tab a blank.
 pub fn harmless(text: &str) -> Cow<'_, str> {
-    if !text.contains(bad) {
+    if !text.contains(is_obeyed) {
         return Cow::Borrowed(text);
     }
     let mut out = String::with_capacity(text.len() + 16);
     for c in text.chars() {
         match c {
             '\t' => out.push(' '),
-            c if bad(c) => out.extend(c.escape_unicode()),
+            c if is_obeyed(c) => out.extend(c.escape_unicode()),
             c => out.push(c),
         }
     }
     Cow::Owned(out)
-}
-
-/// Whether a terminal would obey it.
-fn bad(c: char) -> bool {
-    c.is_control()
-        || matches!(c, '\u{61C}' | '\u{200B}'..='\u{200F}' | '\u{2028}'..='\u{202E}' | '\u{2060}'..='\u{206F}' | '\u{FEFF}')
-}
-
-/// A string of TOML: as it stands in single quotes where it can, else with escapes.
-pub fn toml_text(text: &str) -> String {
-    if !text.contains(|c: char| c == '\'' || bad(c)) {
-        return format!("'{text}'");
-    }
-    let mut out = String::from("\"");
-    for c in text.chars() {
-        match c {
-            '"' | '\\' => out.extend(['\\', c]),
-            c if bad(c) => out.push_str(&format!("\\u{:04X}", u32::from(c))),
-            c => out.push(c),
-        }
-    }
-    out.push('"');
-    out
 }
 
 /// At most so many letters of a text, made harmless; what is left out shows as `…`.
@@ -62,12 +41,6 @@ pub fn count(number: u64, noun: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn toml_strings() {
-        assert_eq!(toml_text(r"a\d"), r"'a\d'");
-        assert_eq!(toml_text("it's \"a\\\" \u{202E}\t"), r#""it's \"a\\\" \u202E\u0009""#);
-    }
 
     #[test]
     fn escapes_are_shown_not_obeyed() {

@@ -9,7 +9,8 @@ use provtrace_parsers::overlay::SCHEMA;
 use provtrace_parsers::rule::Rule;
 
 use crate::contract::hex;
-use crate::report::plain::{harmless, toml_text};
+use crate::letters::toml_text;
+use crate::report::plain::harmless;
 
 /// Writes a format with all its rules.
 ///
