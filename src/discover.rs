@@ -1,12 +1,10 @@
 //! Paths → devices and their sources; what is skipped, and why.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use provtrace_parsers::format::{Formats, SourceKind};
 use rayon::prelude::*;
-use serde::Serialize;
-use walkdir::{DirEntry, WalkDir};
 
 use crate::bundle::{self, Packed};
 use crate::home::{self, Home};
@@ -15,6 +13,8 @@ use crate::paths::Given;
 pub use crate::paths::{plain, slashed};
 use crate::place::Member;
 use crate::recognise::{Kind, Log, host_name, is_looked_at, recognise};
+pub use crate::walk::Skipped;
+use crate::walk::{Found, Root, walk};
 
 /// One log file.
 #[derive(Debug, Clone)]
@@ -69,15 +69,6 @@ impl Device {
     }
 }
 
-/// A file that was not read, and why.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize)]
-pub struct Skipped {
-    /// As shown in reports.
-    pub path: String,
-    /// Lower case, for people.
-    pub reason: String,
-}
-
 /// All that lies under the paths given.
 #[derive(Debug, Default)]
 pub struct Share {
@@ -93,30 +84,6 @@ pub struct Share {
     pub other_files: u64,
     /// What is read beside logs, and must not be written to: overlays, the mapping.
     pub beside: Vec<PathBuf>,
-}
-
-/// A file, before it is known what it is.
-struct Found {
-    file: PathBuf,
-    shown: String,
-    /// Its path below the one given, with archives as folders.
-    inside: String,
-    bytes: u64,
-    member: Option<Member>,
-    /// Which of the paths given.
-    root: usize,
-}
-
-/// A path given, and how it names what lies under it.
-struct Root<'p> {
-    path: &'p Path,
-    is_file: bool,
-    /// Stands before what is shown, where several paths are given.
-    prefix: Option<String>,
-    /// The device of files that lie in no device's folder.
-    name: String,
-    /// The folder, with all that is above it.
-    folder: String,
 }
 
 /// Finds the devices under `paths`; `layout` says where in a path a device's name stands.
@@ -144,7 +111,10 @@ pub fn discover(
         let prefix = (paths.len() > 1).then_some(shown);
         let (name, folder) = (layout::root_name(path), home::folder(path));
         let root = Root { path, is_file: path.is_file(), prefix, name, folder };
-        walk(&root, roots.len(), &mut found, &mut share);
+        for (files, skipped) in walk(&root, roots.len()) {
+            found.extend(files);
+            share.skipped.extend(skipped);
+        }
         roots.push(root);
     }
     let found = open_archives(found, formats, &mut share);
@@ -154,68 +124,6 @@ pub fn discover(
     share.like_agents.sort();
     share.skipped.sort();
     Ok(share)
-}
-
-fn walk(root: &Root<'_>, number: usize, found: &mut Vec<Found>, share: &mut Share) {
-    for entry in WalkDir::new(root.path).sort_by_file_name() {
-        let entry = match entry {
-            Ok(entry) => entry,
-            Err(error) => {
-                let path = error.path().unwrap_or(root.path);
-                let reason = error.io_error().map_or_else(|| error.to_string(), plain);
-                share.skipped.push(Skipped { path: root.shown(path), reason });
-                continue;
-            }
-        };
-        if entry.file_type().is_dir() {
-            continue;
-        }
-        let shown = root.shown(entry.path());
-        if let Some(reason) = not_read(&entry, root) {
-            share.skipped.push(Skipped { path: shown, reason: reason.to_owned() });
-            continue;
-        }
-        let bytes = entry.metadata().map_or(0, |metadata| metadata.len());
-        let inside = if root.is_file { slashed(root.path) } else { root.below(entry.path()) };
-        let file = entry.into_path();
-        found.push(Found { file, shown, inside, bytes, member: None, root: number });
-    }
-}
-
-/// Why a thing that is no folder is not opened, if it isn't.
-fn not_read(entry: &DirEntry, root: &Root<'_>) -> Option<&'static str> {
-    let given = entry.depth() == 0;
-    if given && root.is_file || entry.file_type().is_file() {
-        None
-    } else if entry.path_is_symlink() && !given {
-        // It may lead out of the share, or back into it.
-        Some("symbolic link, not followed")
-    } else {
-        Some("no file but a pipe, a socket or a device, not opened")
-    }
-}
-
-impl Root<'_> {
-    /// A path below this one, as it is shown.
-    fn shown(&self, path: &Path) -> String {
-        match &self.prefix {
-            Some(prefix) if path == self.path => prefix.clone(),
-            Some(prefix) => format!("{prefix}/{}", self.below(path)),
-            None => self.below(path),
-        }
-    }
-
-    fn below(&self, path: &Path) -> String {
-        let below = path.strip_prefix(self.path).unwrap_or(path);
-        let own = path.file_name().filter(|_| below.as_os_str().is_empty());
-        slashed(own.map_or(below, Path::new))
-    }
-
-    /// A path in a file that was given, from the file's own name on.
-    fn own_name<'i>(&self, inside: &'i str) -> &'i str {
-        let folders = slashed(self.path).rfind('/').map_or(0, |at| at + 1);
-        inside.get(folders..).unwrap_or(inside)
-    }
 }
 
 /// Puts the logs that lie in archives in the place of these.

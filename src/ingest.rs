@@ -117,6 +117,8 @@ pub fn read_device(device: &Device, formats: &Formats, progress: &dyn Fn(u64)) -
             }
         };
         keeper.finish();
+        // A device may have tens of thousands of small logs.
+        keeper.entries.shrink_to_fit();
         room = keeper.room;
         logs.skipped.extend(end.stopped.map(skipped));
         logs.skipped.extend(keeper.dropped().map(skipped));

@@ -1,9 +1,9 @@
 //! What was typed → what is to be done: formats, devices, outputs, the exit status.
 
+use std::cmp::Reverse;
 use std::io;
 use std::path::{Path, PathBuf};
-
-use rayon::prelude::*;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use crate::chronicle::Chronicle;
 use crate::cli::InputArgs;
@@ -11,7 +11,7 @@ use crate::clock::Window;
 use crate::comparison::Period;
 use crate::contract::Report;
 use crate::device;
-use crate::discover::{self, Share, Skipped, discover};
+use crate::discover::{self, Device, Share, Skipped, discover};
 use crate::failure::Failure;
 use crate::output::{self, Output};
 use crate::overlays;
@@ -167,8 +167,9 @@ pub fn read(
 ) -> Result<(Report, Vec<Chronicle>), Failure> {
     let progress = Progress::new(share, no_progress);
     let devices = in_parallel(threads, || {
-        let analyze = |device| device::analyze(device, request, &|bytes| progress.read(bytes));
-        share.devices.par_iter().map(analyze).collect()
+        let analyze =
+            |device: &Device| device::analyze(device, request, &|bytes| progress.read(bytes));
+        largest_first(&share.devices, analyze)
     })?;
     progress.finish();
     let (report, chronicles) = summary::summarize(devices, share, request)
@@ -179,6 +180,25 @@ pub fn read(
         return Err(nothing_readable(share, skipped.len()));
     }
     Ok((report, chronicles))
+}
+
+/// Does `work` for every device, the largest ones first, so that all threads end together; what it
+/// gives stands in the order of the devices.
+fn largest_first<T: Send>(devices: &[Device], work: impl Fn(&Device) -> T + Sync) -> Vec<T> {
+    let mut order: Vec<(u64, usize)> =
+        devices.iter().enumerate().map(|(at, device)| (device.bytes(), at)).collect();
+    order.sort_unstable_by_key(|(bytes, at)| (Reverse(*bytes), *at));
+    let next = AtomicUsize::new(0);
+    let each = rayon::broadcast(|_thread| {
+        let mut done = Vec::new();
+        while let Some((_, at)) = order.get(next.fetch_add(1, Ordering::Relaxed)) {
+            done.push((*at, work(&devices[*at])));
+        }
+        done
+    });
+    let mut all: Vec<(usize, T)> = each.into_iter().flatten().collect();
+    all.sort_unstable_by_key(|(at, _)| *at);
+    all.into_iter().map(|(_, done)| done).collect()
 }
 
 /// Says that no log was read, and what was there instead.

@@ -94,6 +94,7 @@ mod trail;
 mod understanding;
 mod verification;
 mod wait;
+mod walk;
 mod witness;
 mod zones;
 

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use tempfile::{NamedTempFile, TempDir};
 
-use crate::discover::{Share, plain, slashed};
+use crate::discover::{Share, Source, plain, slashed};
 
 /// An open output.
 pub enum Output {
@@ -31,7 +31,15 @@ impl Output {
         let target = path.canonicalize().ok();
         let is_source = |target: &PathBuf| {
             let sources = share.devices.iter().flat_map(|device| &device.sources);
-            let mut read = sources.map(|source| &source.file).chain(&share.beside);
+            let size = target.metadata().map_or(0, |about| about.len());
+            // To ask the system for the true name of each file of a large share takes seconds: only
+            // files of this name or this size are asked for, and archives, whose size is not known.
+            let could_be = |source: &&Source| {
+                let same_name = source.file.file_name() == target.file_name();
+                same_name || source.bytes == size || source.member.is_some()
+            };
+            let logs = sources.filter(could_be).map(|source| &source.file);
+            let mut read = logs.chain(&share.beside);
             read.any(|file| file.canonicalize().is_ok_and(|file| file == *target))
         };
         if target.as_ref().is_some_and(is_source) {

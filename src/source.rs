@@ -7,7 +7,7 @@ use provtrace_parsers::engine::{BlockEnd, Line, LineCounts, Outcome, Reader};
 use provtrace_parsers::event::Event;
 use provtrace_parsers::format::{Format, XmlToml};
 use provtrace_parsers::policy_status;
-use provtrace_parsers::stamp::{DateOrder, date_order, has_slash_dates};
+use provtrace_parsers::stamp::{DateOrder, StampReader, date_order, has_slash_dates};
 use provtrace_parsers::text::{self, TextEncoding};
 
 use crate::block::{Block, Cursor, Sink, give_block, last_line_end, line_end};
@@ -93,10 +93,12 @@ impl<'f> OpenSource<'f> {
         let head = &self.buffer[..self.filled];
         let head = text::searchable(head);
         let mut days = BTreeSet::new();
-        let mut note = |line: &Line<'_>| {
-            days.extend(line.stamp.map(|stamp| stamp.0.div_euclid(86_400_000)));
-        };
-        Reader::new(self.format, order, b'\n').block(&head, BlockEnd::Last, &mut note);
+        // Only times are asked for: no rule is tried.
+        let mut stamps = StampReader::new(self.format.stamps.clone(), order);
+        for line in head.split(|byte| *byte == b'\n') {
+            let envelope = stamps.read(line.strip_suffix(b"\r").unwrap_or(line));
+            days.extend(envelope.map(|envelope| envelope.stamp.0.div_euclid(86_400_000)));
+        }
         days
     }
 

@@ -149,6 +149,19 @@ mod tests {
     use super::*;
 
     #[test]
+    fn the_programs_own_files_pass_the_checks_of_a_users() {
+        let stamps = include_str!("../formats/stamps.toml");
+        let codes = include_str!("../formats/codes.toml");
+        // Under these names they are not taken for built-in ones, which are trusted.
+        let loaded = Formats::load(("stamps.toml", stamps), ("codes.toml", codes), &FILES);
+        assert_eq!(loaded.map(|formats| formats.formats.len()), Ok(FILES.len()));
+        let wrong = include_str!("../formats/vulscan.toml").replace("'^Last status:'", "'^(Last'");
+        let files = [("vulscan.toml", wrong.as_str())];
+        let loaded = Formats::load(("stamps.toml", stamps), ("codes.toml", codes), &files);
+        assert!(loaded.is_err_and(|error| error.what.contains("can't be read")));
+    }
+
+    #[test]
     fn an_overlay_takes_no_stamp_of_another() {
         let stamp = |day: &str| {
             format!(

@@ -16,6 +16,7 @@ pub(crate) struct Opening {
     /// Whether a message that begins so is the rule's, whatever follows.
     whole: bool,
     head: Head,
+    front: Option<Front>,
 }
 
 /// The first bytes of a text, up to its first blank, eight at most: to be compared at once.
@@ -59,14 +60,23 @@ impl Opening {
         let (text, all) = words::fixed_start(spaced)?;
         let only_known = matches!(means, Meaning::Noise | Meaning::Alive) && !excepts;
         let head = Head::of(text.as_bytes());
-        Some(Opening { text: text.into_bytes().into(), whole: all && only_known, head })
+        let front = Front::of(text.as_bytes());
+        Some(Opening { text: text.into_bytes().into(), whole: all && only_known, head, front })
     }
 
+    #[inline(always)]
     fn begins(&self, message: &[u8]) -> Begins {
-        if self.head.differs(message) {
-            return Begins::No;
-        }
         let fits = if self.whole { Begins::Yes } else { Begins::Perhaps };
+        if let (Some(front), Some(first)) = (&self.front, message.first_chunk())
+            && front.is_begin_of(first)
+        {
+            return fits;
+        }
+        if self.head.differs(message) { Begins::No } else { self.compare(message, fits) }
+    }
+
+    /// A short message, one in other cases, or one that differs.
+    fn compare(&self, message: &[u8], fits: Begins) -> Begins {
         if message.starts_with(&self.text) {
             return fits;
         }
@@ -79,6 +89,29 @@ impl Opening {
             Some(other) if !other.is_ascii_graphic() => Begins::Perhaps,
             Some(_) | None => Begins::No,
         }
+    }
+}
+
+/// A text of 32 bytes at most: to be compared at once, where a message has as many.
+#[derive(Debug, Clone, Copy)]
+struct Front {
+    bytes: [u8; 32],
+    /// Set where `bytes` count.
+    mask: [u8; 32],
+}
+
+impl Front {
+    fn of(text: &[u8]) -> Option<Front> {
+        let mut front = Front { bytes: [0; 32], mask: [0; 32] };
+        front.bytes.get_mut(..text.len())?.copy_from_slice(text);
+        front.mask[..text.len()].fill(0xFF);
+        Some(front)
+    }
+
+    #[inline(always)]
+    fn is_begin_of(&self, message: &[u8; 32]) -> bool {
+        let bytes = message.iter().zip(&self.bytes).zip(&self.mask);
+        bytes.fold(0, |differ, ((a, b), mask)| differ | (a ^ b) & mask) == 0
     }
 }
 
@@ -96,6 +129,7 @@ impl Head {
     }
 
     /// Whether `message` begins with other ASCII letters for sure.
+    #[inline(always)]
     fn differs(self, message: &[u8]) -> bool {
         let Some(eight) = message.first_chunk() else { return false };
         let eight = u64::from_ne_bytes(*eight);
@@ -123,7 +157,7 @@ impl Openings {
     }
 
     /// What `message` begins with.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn tell(&self, message: &[u8]) -> Told {
         let Some(byte) = message.first() else { return Told::Nothing };
         let mut left = self.first[usize::from(*byte)];

@@ -1,5 +1,7 @@
 //! One message rule: a pattern over a message, and the event that it means.
 
+use std::sync::OnceLock;
+
 use regex::{Captures, Regex, RegexBuilder};
 use serde::Deserialize;
 
@@ -156,8 +158,38 @@ pub struct Rule {
     pub unless_written: Option<String>,
     /// What its messages begin with, where the pattern says so.
     pub(crate) opening: Option<Opening>,
-    pattern: Regex,
-    unless: Option<Regex>,
+    pattern: Pattern,
+    unless: Option<Pattern>,
+}
+
+/// A pattern that is compiled when a message is first tried on it: of most formats few are ever
+/// needed, and to compile them all takes longer than to read a small share.
+#[derive(Debug, Clone)]
+struct Pattern {
+    spaced: String,
+    compiled: OnceLock<Option<Regex>>,
+}
+
+impl Pattern {
+    fn new(spaced: String) -> Pattern {
+        Pattern { spaced, compiled: OnceLock::new() }
+    }
+
+    /// Compiles it now, and says what is wrong with it.
+    fn check(&self) -> Result<Regex, String> {
+        let compiled = compile(&self.spaced)?;
+        self.compiled.get_or_init(|| Some(compiled.clone()));
+        Ok(compiled)
+    }
+
+    /// `None` for a pattern that can't be read; all were tried, the program's own by a test.
+    fn regex(&self) -> Option<&Regex> {
+        self.compiled.get_or_init(|| compile(&self.spaced).ok()).as_ref()
+    }
+
+    fn is_match(&self, message: &str) -> bool {
+        self.regex().is_some_and(|regex| regex.is_match(message))
+    }
 }
 
 /// All captures that some meaning reads: another name is a slip of the pen, and would be lost.
@@ -187,9 +219,31 @@ impl Rule {
     /// Says what is wrong with the pattern and what to write instead.
     pub(crate) fn compile(message: &Message) -> Result<Rule, String> {
         let spaced = spaced(&message.pattern);
-        let compiled = compile(&spaced)?;
+        let pattern = Pattern::new(spaced);
+        let unless = message.unless.as_deref().map(self::spaced).map(Pattern::new);
+        if !message.at.is_builtin() {
+            Rule::check(message.means, &pattern, unless.as_ref())?;
+        }
+        Ok(Rule {
+            name: message.name.clone(),
+            means: message.means,
+            mark: message.mark,
+            specimen: message.specimen.clone(),
+            origin: message.at.path().to_owned(),
+            words: words::required(&pattern.spaced)?,
+            opening: Opening::read(&pattern.spaced, message.means, message.unless.is_some()),
+            written: message.pattern.clone(),
+            unless_written: message.unless.clone(),
+            pattern,
+            unless,
+        })
+    }
+
+    /// Whether its patterns can be read, and capture what its meaning needs.
+    fn check(means: Meaning, pattern: &Pattern, unless: Option<&Pattern>) -> Result<(), String> {
+        let compiled = pattern.check()?;
         let captures: Vec<&str> = compiled.capture_names().flatten().collect();
-        for group in message.means.required() {
+        for group in means.required() {
             if !group.iter().any(|wanted| captures.contains(wanted)) {
                 let wanted = group.join(">…) or (?<");
                 return Err(format!("this meaning needs the capture (?<{wanted}>…)"));
@@ -201,20 +255,7 @@ impl Rule {
                 CAPTURES.join(", ")
             ));
         }
-        let unless = message.unless.as_deref();
-        Ok(Rule {
-            name: message.name.clone(),
-            means: message.means,
-            mark: message.mark,
-            specimen: message.specimen.clone(),
-            origin: message.at.path().to_owned(),
-            words: words::required(&spaced)?,
-            opening: Opening::read(&spaced, message.means, unless.is_some()),
-            written: message.pattern.clone(),
-            unless_written: message.unless.clone(),
-            pattern: compiled,
-            unless: unless.map(|pattern| compile(&self::spaced(pattern))).transpose()?,
-        })
+        unless.map_or(Ok(()), |unless| unless.check().map(|_| ()))
     }
 
     /// Whether `message` is one of this rule's.
@@ -235,7 +276,7 @@ impl Rule {
         if self.means == Meaning::Alive {
             return self.matches(message).then_some(Some(Event::Alive));
         }
-        let captures = self.pattern.captures(message)?;
+        let captures = self.pattern.regex()?.captures(message)?;
         (!self.is_excepted(message)).then(|| self.event(&captures))
     }
 

@@ -1,0 +1,132 @@
+//! A path given → the files under it, before it is known what they are.
+
+use std::path::{Path, PathBuf};
+
+use rayon::prelude::*;
+use serde::Serialize;
+use walkdir::{DirEntry, WalkDir};
+
+use crate::paths::{plain, slashed};
+use crate::place::Member;
+
+/// A file that was not read, and why.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+pub struct Skipped {
+    /// As shown in reports.
+    pub path: String,
+    /// Lower case, for people.
+    pub reason: String,
+}
+
+/// A file, before it is known what it is.
+pub struct Found {
+    /// Where to open it.
+    pub file: PathBuf,
+    /// How it is shown.
+    pub shown: String,
+    /// Its path below the one given, with archives as folders.
+    pub inside: String,
+    /// Its size.
+    pub bytes: u64,
+    /// Which part of the file it is, if the file is an archive.
+    pub member: Option<Member>,
+    /// Which of the paths given.
+    pub root: usize,
+}
+
+/// A path given, and how it names what lies under it.
+pub struct Root<'p> {
+    /// As it was given.
+    pub path: &'p Path,
+    /// Whether it is no folder.
+    pub is_file: bool,
+    /// Stands before what is shown, where several paths are given.
+    pub prefix: Option<String>,
+    /// The device of files that lie in no device's folder.
+    pub name: String,
+    /// The folder, with all that is above it.
+    pub folder: String,
+}
+
+/// What lies under a path, in order of name: its folders are walked side by side.
+pub fn walk(root: &Root<'_>, number: usize) -> Vec<(Vec<Found>, Vec<Skipped>)> {
+    let top = WalkDir::new(root.path).max_depth(1).sort_by_file_name();
+    let top: Vec<walkdir::Result<DirEntry>> = top.into_iter().collect();
+    top.into_par_iter()
+        .map(|entry| {
+            let (mut found, mut skipped) = (Vec::new(), Vec::new());
+            let mut take = |entry| match look_at(entry, root, number) {
+                Ok(file) => found.extend(file),
+                Err(skip) => skipped.push(skip),
+            };
+            match entry {
+                Ok(folder) if folder.depth() == 1 && folder.file_type().is_dir() => {
+                    let below = WalkDir::new(folder.path()).min_depth(1).sort_by_file_name();
+                    below.into_iter().for_each(take);
+                }
+                entry => take(entry),
+            }
+            (found, skipped)
+        })
+        .collect()
+}
+
+/// The file that was come upon, if it is one, or why it is not read.
+fn look_at(
+    entry: walkdir::Result<DirEntry>,
+    root: &Root<'_>,
+    number: usize,
+) -> Result<Option<Found>, Skipped> {
+    let entry = entry.map_err(|error| {
+        let path = error.path().unwrap_or(root.path);
+        let reason = error.io_error().map_or_else(|| error.to_string(), plain);
+        Skipped { path: root.shown(path), reason }
+    })?;
+    if entry.file_type().is_dir() {
+        return Ok(None);
+    }
+    let shown = root.shown(entry.path());
+    if let Some(reason) = not_read(&entry, root) {
+        return Err(Skipped { path: shown, reason: reason.to_owned() });
+    }
+    let bytes = entry.metadata().map_or(0, |metadata| metadata.len());
+    let inside = if root.is_file { slashed(root.path) } else { root.below(entry.path()) };
+    let file = entry.into_path();
+    Ok(Some(Found { file, shown, inside, bytes, member: None, root: number }))
+}
+
+/// Why a thing that is no folder is not opened, if it isn't.
+fn not_read(entry: &DirEntry, root: &Root<'_>) -> Option<&'static str> {
+    let given = entry.path() == root.path;
+    if given && root.is_file || entry.file_type().is_file() {
+        None
+    } else if entry.path_is_symlink() && !given {
+        // It may lead out of the share, or back into it.
+        Some("symbolic link, not followed")
+    } else {
+        Some("no file but a pipe, a socket or a device, not opened")
+    }
+}
+
+impl Root<'_> {
+    /// A path below this one, as it is shown.
+    fn shown(&self, path: &Path) -> String {
+        match &self.prefix {
+            Some(prefix) if path == self.path => prefix.clone(),
+            Some(prefix) => format!("{prefix}/{}", self.below(path)),
+            None => self.below(path),
+        }
+    }
+
+    fn below(&self, path: &Path) -> String {
+        let below = path.strip_prefix(self.path).unwrap_or(path);
+        let own = path.file_name().filter(|_| below.as_os_str().is_empty());
+        slashed(own.map_or(below, Path::new))
+    }
+
+    /// A path in a file that was given, from the file's own name on.
+    pub fn own_name<'i>(&self, inside: &'i str) -> &'i str {
+        let folders = slashed(self.path).rfind('/').map_or(0, |at| at + 1);
+        inside.get(folders..).unwrap_or(inside)
+    }
+}
