@@ -76,8 +76,6 @@ struct Timelines {
 struct Ranking {
     rows: Vec<Ranked>,
     more: usize,
-    /// Whether the rows say on which runs the workaround was in force.
-    workaround: bool,
 }
 
 /// A template or a step; rates in percent.
@@ -247,7 +245,6 @@ fn templates(report: &Report) -> Ranking {
     Ranking {
         rows: report.templates.iter().take(ROWS).map(row).collect(),
         more: report.templates.len().saturating_sub(ROWS),
-        workaround: true,
     }
 }
 
@@ -271,7 +268,6 @@ fn steps(report: &Report) -> Ranking {
     Ranking {
         rows: hit.clone().take(ROWS).map(row).collect(),
         more: hit.count().saturating_sub(ROWS),
-        workaround: false,
     }
 }
 
