@@ -52,6 +52,7 @@ mod learn;
 mod letters;
 mod lifetime;
 mod manifest;
+mod news;
 mod output;
 mod overlays;
 mod paths;
