@@ -47,7 +47,7 @@ pub fn read(
             reader.chunk(bytes, offset, sink);
         }
     };
-    let (buffer, bytes, stopped) = open.pieces(HEADER, CHUNK, progress, &mut chunk);
+    let (buffer, bytes, stopped, fingerprint) = open.pieces(HEADER, CHUNK, progress, &mut chunk);
     if !known {
         return (buffer, Err("no Windows event log, though it is named like one".to_owned()));
     }
@@ -57,7 +57,8 @@ pub fn read(
     let damaged = reader.damaged.map(|(offset, number)| {
         format!("partly read: {number} damaged chunks or records, the first at byte {offset}")
     });
-    (buffer, Ok(ReadEnd { counts: reader.counts, bytes, stopped: damaged.or(stopped) }))
+    let stopped = damaged.or(stopped);
+    (buffer, Ok(ReadEnd { counts: reader.counts, bytes, stopped, fingerprint, place: None }))
 }
 
 struct EventLog<'f> {

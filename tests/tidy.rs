@@ -19,7 +19,7 @@ const LONGEST_FILE: usize = 400;
 const FLAT_TABLES: [(&str, &str); 2] = [("src/cli.rs", ""), ("tests/tidy.rs", "")];
 
 /// The modules of the binary in the order in which data flows: each uses only those before it.
-const FLOW: [&str; 98] = [
+const FLOW: [&str; 102] = [
     "letters",
     "paths",
     "failure",
@@ -32,10 +32,14 @@ const FLOW: [&str; 98] = [
     "recognise",
     "discover",
     "block",
+    "fingerprint",
+    "stream",
+    "document",
     "source",
     "dates",
     "eventlog",
     "ingest",
+    "recollection",
     "pattern",
     "zones",
     "clock",
