@@ -12,9 +12,10 @@ use crate::layout::{self, Layout};
 use crate::paths::Given;
 pub use crate::paths::{plain, slashed};
 use crate::place::Member;
-use crate::recognise::{Kind, Log, host_name, is_looked_at, recognise};
+use crate::recognise::{Kind, Log, is_looked_at};
+use crate::sighting::Sightings;
 pub use crate::walk::Skipped;
-use crate::walk::{Found, Root, walk};
+use crate::walk::{Found, Root, Stat, walk};
 
 /// One log file.
 #[derive(Debug, Clone)]
@@ -31,6 +32,8 @@ pub struct Source {
     pub bytes: u64,
     /// Which part of the file it is, if the file is an archive.
     pub member: Option<Member>,
+    /// What the system says of the file that it is, or lies in.
+    pub stat: Stat,
 }
 
 impl Source {
@@ -94,6 +97,7 @@ pub fn discover(
     paths: &[Given],
     layout: Option<&Layout>,
     formats: &Formats,
+    sightings: &Sightings,
 ) -> Result<Share, String> {
     let mut share = Share::default();
     let mut found = Vec::new();
@@ -117,9 +121,9 @@ pub fn discover(
         }
         roots.push(root);
     }
-    let found = open_archives(found, formats, &mut share);
-    let logs = recognise_all(found, formats, &mut share);
-    share.devices = devices(logs, &roots, layout, formats, &mut share.skipped);
+    let found = open_archives(found, formats, sightings, &mut share);
+    let logs = recognise_all(found, formats, sightings, &mut share);
+    share.devices = devices(logs, &roots, layout, (formats, sightings), &mut share.skipped);
     share.unrecognised.sort();
     share.like_agents.sort();
     share.skipped.sort();
@@ -127,13 +131,18 @@ pub fn discover(
 }
 
 /// Puts the logs that lie in archives in the place of these.
-fn open_archives(found: Vec<Found>, formats: &Formats, share: &mut Share) -> Vec<Found> {
+fn open_archives(
+    found: Vec<Found>,
+    formats: &Formats,
+    sightings: &Sightings,
+    share: &mut Share,
+) -> Vec<Found> {
     let is_log = |name: &str| is_looked_at(name, formats);
     let opened: Vec<(Vec<Found>, bundle::Bundle)> = found
         .into_par_iter()
         .map(|mut found| {
             if bundle::is_zip(&found.inside) {
-                let mut bundle = bundle::open(&found.file, &is_log);
+                let mut bundle = sightings.archive(&found, formats);
                 let logs = std::mem::take(&mut bundle.logs);
                 for (name, _) in &mut bundle.refused {
                     let between = if name.is_empty() { "" } else { "!/" };
@@ -168,6 +177,7 @@ impl Found {
             shown: format!("{}!/{}", self.shown, log.member.name),
             inside: format!("{}!/{}", self.inside, log.inside),
             bytes: log.bytes,
+            stat: self.stat,
             member: Some(log.member),
             root: self.root,
         }
@@ -175,11 +185,16 @@ impl Found {
 }
 
 /// Tells what each file is; what is no log is only counted or listed.
-fn recognise_all(found: Vec<Found>, formats: &Formats, share: &mut Share) -> Vec<(Found, Log)> {
+fn recognise_all(
+    found: Vec<Found>,
+    formats: &Formats,
+    sightings: &Sightings,
+    share: &mut Share,
+) -> Vec<(Found, Log)> {
     let kinds: Vec<(Found, Kind)> = found
         .into_par_iter()
         .map(|found| {
-            let kind = recognise(&found.shown, &found.file, found.member.as_ref(), formats);
+            let kind = sightings.kind(&found, formats);
             (found, kind)
         })
         .collect();
@@ -214,7 +229,7 @@ fn devices(
     logs: Vec<(Found, Log)>,
     roots: &[Root<'_>],
     layout: Option<&Layout>,
-    formats: &Formats,
+    (formats, sightings): (&Formats, &Sightings),
     skipped: &mut Vec<Skipped>,
 ) -> Vec<Device> {
     let mut named = Vec::new();
@@ -228,7 +243,7 @@ fn devices(
             named.push((name, found, log));
         }
     }
-    let hosts = hosts(&named, roots, formats);
+    let hosts = hosts(&named, roots, formats, sightings);
     let mut devices: BTreeMap<Home, (Home, Device)> = BTreeMap::new();
     for (name, found, log) in named {
         let host = hosts.get(&found.root).filter(|hosts| hosts.len() == 1);
@@ -239,9 +254,9 @@ fn devices(
         let key = home.iter().map(|part| part.to_uppercase()).collect();
         let new = || (home, Device { name, sources: Vec::new() });
         let (_, device) = devices.entry(key).or_insert_with(new);
-        let Found { file, shown, bytes, member, .. } = found;
+        let Found { file, shown, bytes, stat, member, .. } = found;
         let Log { format, task } = log;
-        device.sources.push(Source { file, shown, format, task, bytes, member });
+        device.sources.push(Source { file, shown, format, task, bytes, member, stat });
     }
     let mut devices = named_apart(devices.into_values().collect());
     for device in &mut devices {
@@ -294,13 +309,14 @@ fn hosts(
     named: &[(Option<String>, Found, Log)],
     roots: &[Root<'_>],
     formats: &Formats,
+    sightings: &Sightings,
 ) -> BTreeMap<usize, BTreeSet<String>> {
     let mut hosts: BTreeMap<usize, BTreeSet<String>> = BTreeMap::new();
     for (name, found, log) in named {
         let format = &formats.formats[log.format];
         let facts = format.kind == SourceKind::DeviceFacts;
         if name.is_none() && facts && !roots[found.root].is_file {
-            let host = host_name(&found.file, found.member.as_ref(), format);
+            let host = sightings.host(found, format, formats);
             hosts.entry(found.root).or_default().extend(host);
         }
     }

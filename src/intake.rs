@@ -21,6 +21,7 @@ use crate::progress::{self, Progress};
 use crate::report;
 use crate::report::table::Style;
 use crate::rereading;
+use crate::sighting::Sightings;
 use crate::story::{Kept, Request};
 use crate::summary;
 use crate::tasks::Tasks;
@@ -120,7 +121,8 @@ pub fn find(input: &InputArgs, request: &Request) -> Result<Share, Failure> {
 pub fn find_all(input: &InputArgs, request: &Request) -> Result<Share, Failure> {
     let paths = paths::given(&input.paths, io::stdin().lock()).map_err(Failure::Asked)?;
     let mut share =
-        discover(&paths, input.layout.as_ref(), &request.formats).map_err(Failure::Asked)?;
+        discover(&paths, input.layout.as_ref(), &request.formats, &Sightings::default())
+            .map_err(Failure::Asked)?;
     share.beside = request.overlays.iter().map(PathBuf::from).collect();
     share.beside.extend(request.tasks_from.clone());
     if share.devices.is_empty() {

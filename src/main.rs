@@ -78,6 +78,7 @@ mod scan;
 mod scene;
 mod seal;
 mod sequence;
+mod sighting;
 mod signature;
 mod source;
 mod spans;

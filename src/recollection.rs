@@ -278,8 +278,15 @@ mod tests {
         let name = file.file_name().expect("a name").to_string_lossy().into_owned();
         let (format, task) = formats.by_file_name(&name).expect("a format");
         let bytes = file.metadata().expect("there").len();
-        let source =
-            Source { file: file.to_owned(), shown: name, format, task, bytes, member: None };
+        let source = Source {
+            file: file.to_owned(),
+            shown: name,
+            format,
+            task,
+            bytes,
+            member: None,
+            stat: Stat::default(),
+        };
         Device { name: "PC-1".to_owned(), sources: vec![source] }
     }
 

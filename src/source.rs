@@ -349,7 +349,8 @@ mod tests {
         let formats = Formats::builtin().expect("embedded");
         let (format, task) = formats.by_file_name("vulscan.log").expect("a format");
         let shown = String::new();
-        let source = Source { file, shown, format, task, bytes: 20, member: None };
+        let source =
+            Source { file, shown, format, task, bytes: 20, member: None, stat: Stat::default() };
         let open = || {
             let open = OpenSource::open(&source, &formats.formats[format], Vec::new());
             open.map(|open| open.stream.failed)

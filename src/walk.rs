@@ -1,21 +1,77 @@
 //! A path given → the files under it, before it is known what they are.
 
+use std::fs::Metadata;
 use std::path::{Path, PathBuf};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use rayon::prelude::*;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use walkdir::{DirEntry, WalkDir};
 
 use crate::paths::{plain, slashed};
 use crate::place::Member;
 
+/// So long ago a file must have been written, in nanoseconds, that it can be told from a later one.
+const SETTLED: i64 = 3_000_000_000;
+
 /// A file that was not read, and why.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct Skipped {
     /// As shown in reports.
     pub path: String,
     /// Lower case, for people.
     pub reason: String,
+}
+
+/// What the system says of a file: if nothing of it changed, its contents didn't.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct Stat {
+    /// Its size.
+    pub bytes: u64,
+    /// When it was written last, in nanoseconds since 1970.
+    pub modified: i64,
+    /// When it was changed in any way (Unix), or created (Windows); 0 if that is not known.
+    changed: i64,
+    /// Its number in the file system, where that is to be had without opening it.
+    number: u64,
+}
+
+impl Stat {
+    /// Of a file.
+    pub fn of(metadata: &Metadata) -> Stat {
+        let modified = metadata.modified().map_or(0, nanos);
+        let (changed, number) = identity(metadata);
+        Stat { bytes: metadata.len(), modified, changed, number }
+    }
+
+    /// Whether it was written so long ago that it can't be written again within the same tick of the
+    /// file system's clock: two seconds on FAT.
+    pub fn is_settled(&self) -> bool {
+        nanos(SystemTime::now()) - self.modified > SETTLED
+    }
+}
+
+fn nanos(time: SystemTime) -> i64 {
+    let nanos = |span: Duration| i64::try_from(span.as_nanos()).unwrap_or(i64::MAX);
+    match time.duration_since(UNIX_EPOCH) {
+        Ok(after) => nanos(after),
+        Err(before) => -nanos(before.duration()),
+    }
+}
+
+/// When it changed, and its number.
+#[cfg(unix)]
+fn identity(metadata: &Metadata) -> (i64, u64) {
+    use std::os::unix::fs::MetadataExt;
+    let changed =
+        metadata.ctime().saturating_mul(1_000_000_000).saturating_add(metadata.ctime_nsec());
+    (changed, metadata.ino())
+}
+
+/// When it was created; its number is not to be had without opening it.
+#[cfg(not(unix))]
+fn identity(metadata: &Metadata) -> (i64, u64) {
+    (metadata.created().map_or(0, nanos), 0)
 }
 
 /// A file, before it is known what it is.
@@ -28,6 +84,8 @@ pub struct Found {
     pub inside: String,
     /// Its size.
     pub bytes: u64,
+    /// What the system says of the file that it is, or lies in.
+    pub stat: Stat,
     /// Which part of the file it is, if the file is an archive.
     pub member: Option<Member>,
     /// Which of the paths given.
@@ -89,10 +147,10 @@ fn look_at(
     if let Some(reason) = not_read(&entry, root) {
         return Err(Skipped { path: shown, reason: reason.to_owned() });
     }
-    let bytes = entry.metadata().map_or(0, |metadata| metadata.len());
+    let stat = entry.metadata().map_or_else(|_| Stat::default(), |metadata| Stat::of(&metadata));
     let inside = if root.is_file { slashed(root.path) } else { root.below(entry.path()) };
     let file = entry.into_path();
-    Ok(Some(Found { file, shown, inside, bytes, member: None, root: number }))
+    Ok(Some(Found { file, shown, inside, bytes: stat.bytes, stat, member: None, root: number }))
 }
 
 /// Why a thing that is no folder is not opened, if it isn't.
