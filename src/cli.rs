@@ -393,6 +393,20 @@ pub enum CompareFormat {
     Html,
 }
 
+/// How news are written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, ValueEnum)]
+pub enum NewsFormat {
+    /// For people, on a terminal
+    Table,
+    /// For programs: see docs/NIGHTLY.md
+    Json,
+    /// A page for a browser, in one file
+    Html,
+    /// For chats and tickets
+    #[value(name = "md", alias = "markdown")]
+    Markdown,
+}
+
 /// How a survey is written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub enum SurveyFormat {

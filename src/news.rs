@@ -168,6 +168,10 @@ pub struct Trend {
     pub template: Option<String>,
     /// `None` for a template.
     pub step: Option<String>,
+    /// All runs of it that the store knows, of any night.
+    pub runs: u64,
+    /// Those with an incident.
+    pub affected: u64,
     /// In order of time; at the most the last 60 nights with a run of it.
     pub points: Vec<Point>,
 }
