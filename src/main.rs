@@ -16,6 +16,7 @@ mod citation;
 mod cli;
 mod clock;
 mod comparison;
+mod config;
 mod contract;
 mod correlate;
 mod course;
@@ -52,6 +53,7 @@ mod learn;
 mod letters;
 mod lifetime;
 mod manifest;
+mod memory;
 mod news;
 mod output;
 mod overlays;
@@ -96,6 +98,7 @@ mod understanding;
 mod verification;
 mod wait;
 mod walk;
+mod webhook;
 mod witness;
 mod zones;
 
@@ -113,6 +116,7 @@ use crate::cli::{
     LearnArgs, SurveyFormat, TimelineArgs,
 };
 use crate::clock::Window;
+use crate::config::Expanded;
 use crate::contract::Report;
 use crate::discover::{Share, Skipped};
 use crate::failure::Failure;
@@ -133,8 +137,31 @@ const FOUND: u8 = 1;
 const AT_A_TIME: usize = 32;
 
 fn main() -> process::ExitCode {
-    let cli = Cli::parse();
-    let done = match &cli.command {
+    let expanded = config::expand(std::env::args_os().collect());
+    match expanded.map_err(Failure::Asked).and_then(run) {
+        Ok(status) => process::ExitCode::from(status),
+        // A reader that has seen enough (`| head`) is no failure.
+        Err(Failure::Write(error)) if error.kind() == io::ErrorKind::BrokenPipe => {
+            process::ExitCode::SUCCESS
+        }
+        Err(failure) => {
+            tell(&failure.message());
+            process::ExitCode::from(NO_REPORT)
+        }
+    }
+}
+
+/// Says something on standard error.
+fn tell(message: &str) {
+    let lines: Vec<_> = message.lines().map(report::plain::harmless).collect();
+    eprintln!("provtrace: {}", lines.join("\n"));
+}
+
+/// The command that was typed.
+fn run(expanded: Expanded) -> Result<u8, Failure> {
+    expanded.warnings.iter().for_each(|warning| tell(warning));
+    let cli = Cli::parse_from(expanded.arguments);
+    match &cli.command {
         Command::Analyze(args) => analyze(args),
         Command::Events(args) => events(args),
         Command::Timeline(args) => timeline(args),
@@ -144,19 +171,6 @@ fn main() -> process::ExitCode {
         Command::Evidence(args) => evidence::evidence(args),
         Command::Verify(args) => verification::verify(args),
         Command::Formats(args) => formats(&args.command),
-    };
-    match done {
-        Ok(status) => process::ExitCode::from(status),
-        // A reader that has seen enough (`| head`) is no failure.
-        Err(Failure::Write(error)) if error.kind() == io::ErrorKind::BrokenPipe => {
-            process::ExitCode::SUCCESS
-        }
-        Err(failure) => {
-            let message = failure.message();
-            let lines: Vec<_> = message.lines().map(report::plain::harmless).collect();
-            eprintln!("provtrace: {}", lines.join("\n"));
-            process::ExitCode::from(NO_REPORT)
-        }
     }
 }
 
