@@ -1,26 +1,18 @@
 //! `nightly --config FILE` → the flags of the file, in front of those that were typed. Which keys there
 //! are, and what they take, is read off the declared flags: a new flag is a new key.
 
-use std::any::TypeId;
-use std::error::Error as _;
 use std::ffi::OsString;
 use std::ops::Range;
 use std::path::{Path, PathBuf};
 
-use clap::error::{ContextKind, ContextValue, ErrorKind};
 use clap::parser::ValueSource;
-use clap::{Arg, ArgAction, Args, Command, ValueHint};
+use clap::{Arg, ArgAction, Command, ValueHint};
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
-use crate::cli::NightlyArgs;
+use crate::flags::{TYPED_ONLY, accept, flags, key, takes_number, unknown};
 use crate::overlays;
 use crate::paths::slashed;
-
-/// The key for the paths, which have no flag.
-const SHARE: &str = "share";
-/// Flags that no file can hold.
-const TYPED_ONLY: [&str; 3] = ["config", "help", "version"];
 
 /// What the program is called with, in the end.
 #[derive(Debug, Default, PartialEq, Eq)]
@@ -64,16 +56,6 @@ pub fn expand(typed: Vec<OsString>) -> Result<Expanded, String> {
     }
     arguments.extend(typed.into_iter().skip(2));
     Ok(Expanded { arguments, warnings })
-}
-
-/// The flags of `nightly`, none of them required: some are in the file, some are typed.
-fn flags() -> Command {
-    NightlyArgs::augment_args(Command::new("nightly")).mut_args(|flag| flag.required(false))
-}
-
-/// A flag's key.
-fn key(flag: &Arg) -> &str {
-    flag.get_long().unwrap_or(SHARE)
 }
 
 /// The file.
@@ -126,9 +108,11 @@ impl File<'_> {
         value: &Spanned<DeValue>,
     ) -> Result<Setting<'c>, String> {
         let mut known = flags.get_arguments().filter(|flag| !TYPED_ONLY.contains(&key(flag)));
-        let flag = known
-            .find(|flag| key(flag) == name)
-            .ok_or_else(|| self.error(&at, unknown(flags, name, value.get_ref())))?;
+        let flag = known.find(|flag| key(flag) == name).ok_or_else(|| {
+            let table = "is a table; all keys stand at the top, and none has a dot";
+            let is_table = value.get_ref().is_table();
+            self.error(&at, if is_table { format!("{name} {table}") } else { unknown(flags, name) })
+        })?;
         let mut arguments = Vec::new();
         if matches!(flag.get_action(), ArgAction::SetTrue) {
             let is_set = value.get_ref().as_bool().ok_or_else(|| {
@@ -232,57 +216,6 @@ impl File<'_> {
     }
 }
 
-/// Whether a flag takes a number: only then a number of the file is one.
-fn takes_number(flag: &Arg) -> bool {
-    let taken = flag.get_value_parser().type_id();
-    [TypeId::of::<u16>(), TypeId::of::<u32>(), TypeId::of::<u64>()].iter().any(|one| taken == *one)
-}
-
-/// What a key that is none should have been.
-fn unknown(flags: &Command, name: &str, value: &DeValue) -> String {
-    if TYPED_ONLY.contains(&name) {
-        return format!("{name} can only be typed; take it away");
-    }
-    if value.is_table() {
-        return format!("{name} is a table; all keys stand at the top, and none has a dot");
-    }
-    let mut keys: Vec<&str> = flags.get_arguments().map(key).collect();
-    keys.retain(|key| !TYPED_ONLY.contains(key));
-    // The nearest flag is what the same mistake would be told when it is typed.
-    let tried =
-        flags.clone().try_get_matches_from(["nightly", &format!("--{}", name.replace('_', "-"))]);
-    let near = tried.err().and_then(|error| match error.get(ContextKind::SuggestedArg) {
-        Some(ContextValue::String(near)) => Some(near.trim_start_matches('-').to_owned()),
-        Some(_) | None => None,
-    });
-    let same = keys.iter().find(|key| **key == name.replace('_', "-"));
-    match same.copied().or(near.as_deref()).filter(|near| keys.contains(near)) {
-        Some(near) => format!("no flag is named {name}; write {near}"),
-        None => format!("no flag is named {name}; there are {}", keys.join(", ")),
-    }
-}
-
-/// Whether a flag takes a value.
-fn accept(flags: &Command, argument: &OsString) -> Result<(), String> {
-    let Err(error) = flags.clone().try_get_matches_from([&OsString::from("nightly"), argument])
-    else {
-        return Ok(());
-    };
-    let text = |kind| match error.get(kind) {
-        Some(ContextValue::String(text)) => text.clone(),
-        Some(ContextValue::Strings(texts)) => texts.join(", "),
-        Some(_) | None => String::new(),
-    };
-    let value = text(ContextKind::InvalidValue);
-    if value.is_empty() {
-        return Err("is empty; write a value, or take the key away".to_owned());
-    }
-    if error.kind() == ErrorKind::InvalidValue {
-        return Err(format!("{value} is none of {}", text(ContextKind::ValidValue)));
-    }
-    Err(error.source().map_or_else(|| format!("{value} can't be read"), ToString::to_string))
-}
-
 /// What to do where the file is no TOML.
 fn remedy(message: &str) -> &'static str {
     if message.contains("escape") {
@@ -299,6 +232,7 @@ mod tests {
     use clap::Parser;
 
     use super::*;
+    use crate::cli::NightlyArgs;
 
     /// What `nightly` is called with in the end, and whether it was understood.
     #[derive(Debug, Parser)]
@@ -366,16 +300,26 @@ mod tests {
         let flags = flags();
         let keys = flags.get_arguments().map(key).filter(|key| !TYPED_ONLY.contains(key));
         let missing: Vec<&str> =
-            keys.filter(|key| !ALL.contains(&format!("
-        {key} = "))).collect();
+            keys.filter(|key| !ALL.contains(&format!("\n        {key} = "))).collect();
         assert_eq!(missing, ["webhook"], "the address itself can't stand beside webhook-file");
     }
 
     #[test]
     fn what_is_typed_goes_before_the_file() {
         let typed = [
-            "--store", "typed", "--tz=+01:00", "-o", "news.md", "--ignore-step", "Reboot", "--webhook",
-            "http://localhost/", "--threads=8", "--strict", "here", "there",
+            "--store",
+            "typed",
+            "--tz=+01:00",
+            "-o",
+            "news.md",
+            "--ignore-step",
+            "Reboot",
+            "--webhook",
+            "http://localhost/",
+            "--threads=8",
+            "--strict",
+            "here",
+            "there",
         ];
         let (args, _, folder) = expanded(ALL, &typed);
         assert_eq!(args.store, PathBuf::from("typed"));
@@ -393,7 +337,7 @@ mod tests {
     #[test]
     fn a_path_that_begins_with_a_dash_is_no_flag() {
         let path = PathBuf::from("nightly.toml");
-        let file = File { path: &path, shown: String::new(), text: "share = ["--strict"]" };
+        let file = File { path: &path, shown: String::new(), text: r#"share = ["--strict"]"# };
         let flags = flags();
         let settings = file.settings(&flags).expect("a right config");
         assert_eq!(settings[0].arguments, [Path::new(".").join("--strict")]);
@@ -417,10 +361,7 @@ mod tests {
     #[cfg(unix)]
     #[test]
     fn an_address_that_others_can_read_is_warned_of() {
-        let config = "share = 'x'
-store = 'y'
-webhook = 'https://hooks.example/T0/SECRET'
-";
+        let config = "share = 'x'\nstore = 'y'\nwebhook = 'https://hooks.example/T0/SECRET'\n";
         let (args, warnings, _) = expanded(config, &[]);
         assert!(args.webhook.is_some());
         let [warning] = &warnings[..] else { panic!("{warnings:?}") };

@@ -35,6 +35,7 @@ mod excerpt;
 mod expected;
 mod explanation;
 mod failure;
+mod flags;
 mod formats;
 mod forms;
 mod gap;

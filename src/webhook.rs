@@ -187,9 +187,6 @@ fn refusal(error: &ureq::Error) -> Refusal {
         let tls = error.kind() == io::ErrorKind::InvalidData;
         return Refusal { why: plain(error), again: if tls { None } else { again } };
     }
-    if let ureq::Error::HostNotFound = error {
-        return Refusal { why: "no such host".to_owned(), again: None };
-    }
     if let ureq::Error::BadUri(_) = error {
         return Refusal { why: "its address is none".to_owned(), again: None };
     }
@@ -234,6 +231,8 @@ mod tests {
                 stream.write_all(answer.as_bytes()).expect("an answer");
                 open.extend(answer.is_empty().then_some(stream));
             }
+            // Those who wait for an answer are held until they give up.
+            open.iter_mut().for_each(|stream| drop(stream.read_to_end(&mut Vec::new())));
             asked
         });
         (port, asked)
@@ -260,7 +259,7 @@ mod tests {
     /// Posts to a server with these answers; what came of it, and what the server was asked.
     fn post(answers: &'static [&'static str]) -> (Result<(), String>, Vec<String>) {
         let (port, asked) = server(answers);
-        let done = address(port).post_within(b"{\"schema\":\"news\"}", SHORT);
+        let done = address(port).post_within(NEWS, SHORT);
         if let Err(warning) = &done {
             let head = format!("the news was not posted to http://127.0.0.1:{port}: ");
             assert!(warning.starts_with(&head), "{warning}");
@@ -271,6 +270,7 @@ mod tests {
         (done, asked.join().expect("all answers were asked for"))
     }
 
+    const NEWS: &[u8] = b"{\"schema\":\"news\"}";
     const OK: &str = "HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n";
     const BROKEN: &str = "HTTP/1.1 500 Oh\r\ncontent-length: 2\r\nconnection: close\r\n\r\nno";
 
@@ -294,7 +294,10 @@ mod tests {
         assert_eq!((done, asked.len()), (Ok(()), 2));
         let (done, asked) = post(&[BROKEN, BROKEN, BROKEN]);
         let warning = done.expect_err("three failures");
-        assert!(warning.ends_with("it answered 500 (internal server error) (3 tries)"), "{warning}");
+        assert!(
+            warning.ends_with("it answered 500 (internal server error) (3 tries)"),
+            "{warning}"
+        );
         assert_eq!(asked.len(), 3);
     }
 
@@ -305,8 +308,8 @@ mod tests {
             post(&["HTTP/1.1 429 Slow\r\nretry-after: 1\r\ncontent-length: 0\r\n\r\n", OK]);
         assert_eq!((done, asked.len()), (Ok(()), 2));
         assert!(began.elapsed() >= Duration::from_secs(1), "{:?}", began.elapsed());
-        let long = "HTTP/1.1 429 Slow\r\nretry-after: 3600\r\ncontent-length: 0\r\n\r\n";
-        let (done, asked) = post(&[long]);
+        const LONG: &str = "HTTP/1.1 429 Slow\r\nretry-after: 3600\r\ncontent-length: 0\r\n\r\n";
+        let (done, asked) = post(&[LONG]);
         let warning = done.expect_err("no time for it");
         assert!(warning.ends_with("it answered 429 (too many requests)"), "{warning}");
         assert_eq!(asked.len(), 1);
@@ -337,10 +340,9 @@ mod tests {
     fn who_never_answers_is_waited_for_no_longer_than_said() {
         let began = Instant::now();
         let (done, asked) = post(&["", "", ""]);
-        let warning = done.expect_err("no answer");
-        assert!(warning.ends_with("no answer in time (3 tries)"), "{warning}");
-        assert_eq!(asked.len(), 3);
         assert!(began.elapsed() < SHORT.all, "{:?}", began.elapsed());
+        let warning = done.expect_err("no answer");
+        assert!(warning.ends_with("in time (3 tries)") && asked.len() == 3, "{warning}");
     }
 
     #[test]
@@ -356,16 +358,21 @@ mod tests {
 
     #[test]
     fn a_closed_port_is_a_warning() {
-        let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
-        let port = listener.local_addr().expect("an address").port();
-        drop(listener);
+        let (port, asked) = server(&[]);
+        assert!(asked.join().expect("nothing was asked for").is_empty());
         let warning = address(port).post_within(b"{}", SHORT).expect_err("nobody listens");
         assert!(warning.contains("(3 tries)") && !warning.contains("SECRET"), "{warning}");
     }
 
     #[test]
     fn only_addresses_of_web_servers_are_taken() {
-        let refused = ["", "hooks.example/SECRET", "ftp://hooks.example/SECRET", "http:///SECRET", "https://"];
+        let refused = [
+            "",
+            "hooks.example/SECRET",
+            "ftp://hooks.example/SECRET",
+            "http:///SECRET",
+            "https://",
+        ];
         for text in refused {
             let error = Address::read(text).expect_err(text);
             assert!(!error.contains("SECRET"), "{error}");
@@ -379,7 +386,8 @@ mod tests {
     fn a_file_holds_the_address_in_its_first_line() {
         let folder = tempfile::tempdir().expect("a folder");
         let path = folder.path().join("webhook");
-        std::fs::write(&path, "\u{FEFF}https://hooks.example/SECRET\r\n# of the team\n").expect("a file");
+        std::fs::write(&path, "\u{FEFF}https://hooks.example/SECRET\r\n# of the team\n")
+            .expect("a file");
         let asked = Address::asked(None, Some(&path)).expect("an address").expect("one");
         assert_eq!((asked.shown.as_str(), asked.uri.path()), ("https://hooks.example", "/SECRET"));
         std::fs::write(&path, "SECRET and nothing else").expect("a file");
