@@ -108,7 +108,6 @@ use std::path::Path;
 use std::process;
 
 use clap::Parser;
-use provtrace_parsers::code::{ExitCode, Notation};
 use rayon::prelude::*;
 
 use crate::chronicle::Chronicle;
@@ -122,8 +121,8 @@ use crate::contract::Report;
 use crate::discover::{Share, Skipped};
 use crate::failure::Failure;
 use crate::intake::{
-    NO_REPORT, find, finish, in_parallel, nothing_readable, output, read, request, status, style,
-    tell_skipped,
+    NO_REPORT, expect, find, finish, in_parallel, nothing_readable, output, read, request, status,
+    style, tell_skipped,
 };
 use crate::output::Output;
 use crate::progress::Progress;
@@ -192,7 +191,7 @@ fn analyze(args: &AnalyzeArgs) -> Result<u8, Failure> {
     }
     request.kept =
         targets.iter().map(|target| target.medium.needs()).max().unwrap_or(Kept::Nothing);
-    expect(args, &mut request)?;
+    expect(&args.ignore_step, &args.ignore_code, &mut request)?;
     let share = find(&args.input, &request)?;
     if share.devices.len() == 1 && targets.iter().any(|target| target.medium == Format::Table) {
         // Its story goes first, with its picture.
@@ -389,20 +388,4 @@ fn learn(args: &LearnArgs) -> Result<u8, Failure> {
     };
     report::lesson::write(&lesson, overlay, style, &mut io::stdout().lock())?;
     Ok(status(input, &lesson.skipped, 0))
-}
-
-/// The failures that the user said are expected, with those of the overlays.
-fn expect(args: &AnalyzeArgs, request: &mut Request) -> Result<(), Failure> {
-    let formats = &mut request.formats;
-    request.ignores = !(args.ignore_step.is_empty() && args.ignore_code.is_empty());
-    formats.expected.steps.extend(args.ignore_step.iter().cloned());
-    for code in &args.ignore_code {
-        let read = ExitCode::read(code.trim(), Notation::Any).ok_or_else(|| {
-            Failure::Asked(format!(
-                "--ignore-code {code}: no exit code; write it as a log or the console shows it"
-            ))
-        })?;
-        formats.expected.codes.push(formats.codes.meaning(&read).value);
-    }
-    Ok(())
 }
