@@ -335,6 +335,13 @@ mod tests {
     }
 
     #[test]
+    fn the_example_is_right() {
+        let (args, warnings, _) = expanded(include_str!("../docs/deploy/nightly.toml"), &[]);
+        assert_eq!(args.input.paths, [PathBuf::from("/srv/provision-logs")]);
+        assert_eq!((args.output.len(), warnings.len()), (2, 0));
+    }
+
+    #[test]
     fn a_path_that_begins_with_a_dash_is_no_flag() {
         let path = PathBuf::from("nightly.toml");
         let file = File { path: &path, shown: String::new(), text: r#"share = ["--strict"]"# };
