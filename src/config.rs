@@ -281,7 +281,7 @@ mod tests {
         let (args, warnings, folder) = expanded(ALL, &[]);
         let here = |name: &str| folder.join(name);
         assert_eq!(args.store, here("store"));
-        assert_eq!(args.input.paths, [here("logs/paris"), "/logs/lyon".into(), "-".into()]);
+        assert_eq!(args.input.paths, [here("logs/paris"), here("/logs/lyon"), "-".into()]);
         assert_eq!(args.input.device, ["PAR-*"]);
         assert_eq!(args.input.formats.formats, [here("overlays")]);
         assert!(args.input.layout.is_some() && args.input.codepage.is_some());
@@ -336,8 +336,8 @@ mod tests {
 
     #[test]
     fn the_example_is_right() {
-        let (args, warnings, _) = expanded(include_str!("../docs/deploy/nightly.toml"), &[]);
-        assert_eq!(args.input.paths, [PathBuf::from("/srv/provision-logs")]);
+        let (args, warnings, folder) = expanded(include_str!("../docs/deploy/nightly.toml"), &[]);
+        assert_eq!(args.input.paths, [folder.join("/srv/provision-logs")]);
         assert_eq!((args.output.len(), warnings.len()), (2, 0));
     }
 
