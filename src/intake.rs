@@ -5,6 +5,8 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicUsize, Ordering};
 
+use provtrace_parsers::code::{ExitCode, Notation};
+
 use crate::chronicle::Chronicle;
 use crate::cli::InputArgs;
 use crate::clock::Window;
@@ -81,6 +83,25 @@ pub fn request(
         ignores: false,
         split: None,
     })
+}
+
+/// The failures that the user said are expected, with those of the overlays.
+///
+/// # Errors
+/// If a code is none.
+pub fn expect(steps: &[String], codes: &[String], request: &mut Request) -> Result<(), Failure> {
+    let formats = &mut request.formats;
+    request.ignores = !(steps.is_empty() && codes.is_empty());
+    formats.expected.steps.extend(steps.iter().cloned());
+    for code in codes {
+        let read = ExitCode::read(code.trim(), Notation::Any).ok_or_else(|| {
+            Failure::Asked(format!(
+                "--ignore-code {code}: no exit code; write it as a log or the console shows it"
+            ))
+        })?;
+        formats.expected.codes.push(formats.codes.meaning(&read).value);
+    }
+    Ok(())
 }
 
 /// The two reports that are compared, the earlier one first; `output` is none of them.

@@ -16,6 +16,7 @@ mod citation;
 mod cli;
 mod clock;
 mod comparison;
+mod config;
 mod contract;
 mod correlate;
 mod course;
@@ -36,6 +37,7 @@ mod expected;
 mod explanation;
 mod failure;
 mod fingerprint;
+mod flags;
 mod formats;
 mod forms;
 mod gap;
@@ -54,6 +56,7 @@ mod learn;
 mod letters;
 mod lifetime;
 mod manifest;
+mod memory;
 mod news;
 mod output;
 mod overlays;
@@ -101,6 +104,7 @@ mod understanding;
 mod verification;
 mod wait;
 mod walk;
+mod webhook;
 mod witness;
 mod zones;
 
@@ -109,7 +113,6 @@ use std::path::Path;
 use std::process;
 
 use clap::Parser;
-use provtrace_parsers::code::{ExitCode, Notation};
 use rayon::prelude::*;
 
 use crate::chronicle::Chronicle;
@@ -118,12 +121,13 @@ use crate::cli::{
     LearnArgs, SurveyFormat, TimelineArgs,
 };
 use crate::clock::Window;
+use crate::config::Expanded;
 use crate::contract::Report;
 use crate::discover::{Share, Skipped};
 use crate::failure::Failure;
 use crate::intake::{
-    NO_REPORT, find, finish, in_parallel, nothing_readable, output, read, request, status, style,
-    tell_skipped,
+    NO_REPORT, expect, find, finish, in_parallel, nothing_readable, output, read, request, status,
+    style, tell_skipped,
 };
 use crate::output::Output;
 use crate::progress::Progress;
@@ -138,8 +142,31 @@ const FOUND: u8 = 1;
 const AT_A_TIME: usize = 32;
 
 fn main() -> process::ExitCode {
-    let cli = Cli::parse();
-    let done = match &cli.command {
+    let expanded = config::expand(std::env::args_os().collect());
+    match expanded.map_err(Failure::Asked).and_then(run) {
+        Ok(status) => process::ExitCode::from(status),
+        // A reader that has seen enough (`| head`) is no failure.
+        Err(Failure::Write(error)) if error.kind() == io::ErrorKind::BrokenPipe => {
+            process::ExitCode::SUCCESS
+        }
+        Err(failure) => {
+            tell(&failure.message());
+            process::ExitCode::from(NO_REPORT)
+        }
+    }
+}
+
+/// Says something on standard error.
+fn tell(message: &str) {
+    let lines: Vec<_> = message.lines().map(report::plain::harmless).collect();
+    eprintln!("provtrace: {}", lines.join("\n"));
+}
+
+/// The command that was typed.
+fn run(expanded: Expanded) -> Result<u8, Failure> {
+    expanded.warnings.iter().for_each(|warning| tell(warning));
+    let cli = Cli::parse_from(expanded.arguments);
+    match &cli.command {
         Command::Analyze(args) => analyze(args),
         Command::Events(args) => events(args),
         Command::Timeline(args) => timeline(args),
@@ -149,19 +176,6 @@ fn main() -> process::ExitCode {
         Command::Evidence(args) => evidence::evidence(args),
         Command::Verify(args) => verification::verify(args),
         Command::Formats(args) => formats(&args.command),
-    };
-    match done {
-        Ok(status) => process::ExitCode::from(status),
-        // A reader that has seen enough (`| head`) is no failure.
-        Err(Failure::Write(error)) if error.kind() == io::ErrorKind::BrokenPipe => {
-            process::ExitCode::SUCCESS
-        }
-        Err(failure) => {
-            let message = failure.message();
-            let lines: Vec<_> = message.lines().map(report::plain::harmless).collect();
-            eprintln!("provtrace: {}", lines.join("\n"));
-            process::ExitCode::from(NO_REPORT)
-        }
     }
 }
 
@@ -182,7 +196,7 @@ fn analyze(args: &AnalyzeArgs) -> Result<u8, Failure> {
     }
     request.kept =
         targets.iter().map(|target| target.medium.needs()).max().unwrap_or(Kept::Nothing);
-    expect(args, &mut request)?;
+    expect(&args.ignore_step, &args.ignore_code, &mut request)?;
     let share = find(&args.input, &request)?;
     if share.devices.len() == 1 && targets.iter().any(|target| target.medium == Format::Table) {
         // Its story goes first, with its picture.
@@ -379,20 +393,4 @@ fn learn(args: &LearnArgs) -> Result<u8, Failure> {
     };
     report::lesson::write(&lesson, overlay, style, &mut io::stdout().lock())?;
     Ok(status(input, &lesson.skipped, 0))
-}
-
-/// The failures that the user said are expected, with those of the overlays.
-fn expect(args: &AnalyzeArgs, request: &mut Request) -> Result<(), Failure> {
-    let formats = &mut request.formats;
-    request.ignores = !(args.ignore_step.is_empty() && args.ignore_code.is_empty());
-    formats.expected.steps.extend(args.ignore_step.iter().cloned());
-    for code in &args.ignore_code {
-        let read = ExitCode::read(code.trim(), Notation::Any).ok_or_else(|| {
-            Failure::Asked(format!(
-                "--ignore-code {code}: no exit code; write it as a log or the console shows it"
-            ))
-        })?;
-        formats.expected.codes.push(formats.codes.meaning(&read).value);
-    }
-    Ok(())
 }
