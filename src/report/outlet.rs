@@ -140,6 +140,11 @@ mod tests {
     fn the_contract_is_written_down() {
         let folder = Path::new(env!("CARGO_MANIFEST_DIR"));
         let docs = std::fs::read_to_string(folder.join("docs/NIGHTLY.md")).expect("NIGHTLY.md");
+        let mut quiet = Vec::new();
+        let style = Style { width: 100, colour: false };
+        table::write(&specimen::quiet(), style, &mut quiet).expect("memory");
+        let quiet = String::from_utf8(quiet).expect("text");
+        assert!(docs.replace('\r', "").contains(&quiet), "its quiet night is another one");
         let is_told = |name: &str| docs.contains(&format!("`{name}`"));
         let news = json::value(&specimen::usual()).expect("JSON");
         let mut names: Vec<String> = Vec::new();
