@@ -28,6 +28,8 @@ pub struct Cli {
 pub enum Command {
     /// Find the refused steps of all devices, and rank templates and steps
     Analyze(AnalyzeArgs),
+    /// Read what is new on a share since the last run, keep what is known in a store, and tell the news
+    Nightly(NightlyArgs),
     /// Print what was read, record by record, as it was read
     Events(EventsArgs),
     /// Print the lifetimes of each device's processes as swim-lanes (--device for one)

@@ -88,6 +88,8 @@ impl DeviceReport {
 pub struct RunReport {
     /// From 1.
     pub number: u32,
+    /// When its first step was started, on the device's own clock: what tells it from others.
+    pub began: String,
     /// Where mapping or task name tell it.
     pub template: Option<(String, TemplateSource)>,
     /// Its steps, as they stand in the run.
@@ -226,6 +228,9 @@ fn runs(story: &Story, request: &Request) -> Vec<RunReport> {
             .find(|at| installed.is_none_or(|install| at >= install));
         runs.push(RunReport {
             number: run.number,
+            began: own.first().map_or_else(String::new, |at| {
+                clock::logged(story.clock.local(timeline.steps[*at].at))
+            }),
             template: run.template.clone(),
             steps: reports,
             state: story.endings[index].state,

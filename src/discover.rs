@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
+use std::time::Duration;
 
 use provtrace_parsers::format::{Formats, SourceKind};
 use rayon::prelude::*;
@@ -98,6 +99,7 @@ pub fn discover(
     layout: Option<&Layout>,
     formats: &Formats,
     sightings: &Sightings,
+    limit: Option<Duration>,
 ) -> Result<Share, String> {
     let mut share = Share::default();
     let mut found = Vec::new();
@@ -114,8 +116,8 @@ pub fn discover(
         }
         let prefix = (paths.len() > 1).then_some(shown);
         let (name, folder) = (layout::root_name(path), home::folder(path));
-        let root = Root { path, is_file: path.is_file(), prefix, name, folder };
-        for (files, skipped) in walk(&root, roots.len()) {
+        let root = Root { path: path.clone(), is_file: path.is_file(), prefix, name, folder };
+        for (files, skipped) in walk(&root, roots.len(), limit) {
             found.extend(files);
             share.skipped.extend(skipped);
         }
@@ -227,7 +229,7 @@ fn known_devices(logs: &[(Found, Log)]) -> BTreeSet<(usize, String)> {
 /// Groups logs by device, each device's in order of `shown`.
 fn devices(
     logs: Vec<(Found, Log)>,
-    roots: &[Root<'_>],
+    roots: &[Root],
     layout: Option<&Layout>,
     (formats, sightings): (&Formats, &Sightings),
     skipped: &mut Vec<Skipped>,
@@ -291,7 +293,7 @@ fn named_apart(found: Vec<(Home, Device)>) -> Vec<Device> {
 /// The device that a path names.
 fn device_of(
     found: &Found,
-    root: &Root<'_>,
+    root: &Root,
     layout: Option<&Layout>,
     known: &BTreeSet<(usize, String)>,
 ) -> Option<String> {
@@ -307,7 +309,7 @@ fn device_of(
 /// The host names that lie in the folders given, not in a device's folder there.
 fn hosts(
     named: &[(Option<String>, Found, Log)],
-    roots: &[Root<'_>],
+    roots: &[Root],
     formats: &Formats,
     sightings: &Sightings,
 ) -> BTreeMap<usize, BTreeSet<String>> {

@@ -4,6 +4,7 @@ use std::cmp::Reverse;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
 
 use provtrace_parsers::code::{ExitCode, Notation};
 
@@ -135,6 +136,29 @@ pub fn find(input: &InputArgs, request: &Request) -> Result<Share, Failure> {
     select(input, find_all(input, request)?)
 }
 
+/// The devices that are asked for, if there are any, by what is known of the share; a folder that does not
+/// answer for `limit` is left.
+///
+/// # Errors
+/// If there is no such path.
+pub fn find_kept(
+    input: &InputArgs,
+    request: &Request,
+    sightings: &Sightings,
+    limit: Option<Duration>,
+) -> Result<Share, Failure> {
+    let mut paths = paths::given(&input.paths, io::stdin().lock()).map_err(Failure::Asked)?;
+    for given in &mut paths {
+        // The store knows a file by its path, wherever the program is started.
+        given.path = std::path::absolute(&given.path).unwrap_or_else(|_| given.path.clone());
+    }
+    let layout = input.layout.as_ref();
+    let mut share =
+        discover(&paths, layout, &request.formats, sightings, limit).map_err(Failure::Asked)?;
+    share.beside = beside(request);
+    Ok(share)
+}
+
 /// All devices, also those that are not asked for.
 ///
 /// # Errors
@@ -142,15 +166,19 @@ pub fn find(input: &InputArgs, request: &Request) -> Result<Share, Failure> {
 pub fn find_all(input: &InputArgs, request: &Request) -> Result<Share, Failure> {
     let paths = paths::given(&input.paths, io::stdin().lock()).map_err(Failure::Asked)?;
     let mut share =
-        discover(&paths, input.layout.as_ref(), &request.formats, &Sightings::default())
+        discover(&paths, input.layout.as_ref(), &request.formats, &Sightings::default(), None)
             .map_err(Failure::Asked)?;
-    share.beside = request.overlays.iter().map(PathBuf::from).collect();
-    share.beside.extend(request.tasks_from.clone());
+    share.beside = beside(request);
     if share.devices.is_empty() {
         tell_skipped(&share.skipped);
         return Err(nothing_readable(&share, share.skipped.len()));
     }
     Ok(share)
+}
+
+/// What is read beside logs.
+fn beside(request: &Request) -> Vec<PathBuf> {
+    request.overlays.iter().map(PathBuf::from).chain(request.tasks_from.clone()).collect()
 }
 
 /// Leaves the devices that are asked for.

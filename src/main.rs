@@ -4,6 +4,7 @@
 mod account;
 mod archive;
 mod axis;
+mod batch;
 mod blame;
 mod block;
 mod bundle;
@@ -24,6 +25,7 @@ mod coverage;
 mod dates;
 mod deployment;
 mod device;
+mod digest;
 mod discover;
 mod disguise;
 mod document;
@@ -35,12 +37,14 @@ mod evidence;
 mod excerpt;
 mod expected;
 mod explanation;
+mod facts;
 mod failure;
 mod fingerprint;
 mod flags;
 mod formats;
 mod forms;
 mod gap;
+mod history;
 mod holder;
 mod home;
 mod hypotheses;
@@ -55,9 +59,11 @@ mod leap;
 mod learn;
 mod letters;
 mod lifetime;
+mod lineage;
 mod manifest;
 mod memory;
 mod news;
+mod nightly;
 mod output;
 mod overlays;
 mod paths;
@@ -81,12 +87,14 @@ mod scan;
 mod scene;
 mod seal;
 mod sequence;
+mod settings;
 mod sighting;
 mod signature;
 mod source;
 mod spans;
 mod stamps;
 mod standstill;
+mod store;
 mod story;
 mod stream;
 mod summary;
@@ -104,6 +112,7 @@ mod understanding;
 mod verification;
 mod wait;
 mod walk;
+mod watch;
 mod webhook;
 mod witness;
 mod zones;
@@ -168,6 +177,7 @@ fn run(expanded: Expanded) -> Result<u8, Failure> {
     let cli = Cli::parse_from(expanded.arguments);
     match &cli.command {
         Command::Analyze(args) => analyze(args),
+        Command::Nightly(args) => nightly::nightly(args),
         Command::Events(args) => events(args),
         Command::Timeline(args) => timeline(args),
         Command::Blame(args) => blame(args),

@@ -5,11 +5,17 @@ use provtrace_parsers::format::{Format, Formats};
 use provtrace_parsers::stamp::DateOrder;
 use serde::{Deserialize, Serialize};
 
+use crate::bundle;
 use crate::dates::{DateOrders, Dates};
 use crate::discover::{Device, Skipped, Source};
 use crate::fingerprint::Fingerprint;
 use crate::ingest::{DeviceLogs, Keeper, Kept, MOST_TEXT, SourceLog, read_open, text_of};
+use crate::recognise::is_looked_at;
 use crate::source::{OpenSource, Place};
+
+/// What is said of a file that is gone, and whose dates would be read otherwise now.
+const NOT_AGAIN: &str = "it is no longer there to be read again, with the order of day and month that \
+                         the device's other logs show";
 
 /// What is remembered of a source that was read.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -20,6 +26,8 @@ pub struct Recollection {
     pub skipped: Vec<String>,
     /// What a reader of the report should know of it.
     pub warnings: Vec<String>,
+    /// Whether reading it again may give more, though it is the same file.
+    pub broken: bool,
     /// What the file was, up to where reading can go on, or to its end.
     pub fingerprint: Fingerprint,
     /// Where that is.
@@ -48,16 +56,34 @@ pub struct Part {
     /// What is to be done.
     pub fate: Fate,
     /// What is remembered.
-    pub known: Option<Recollection>,
+    pub known: Option<Reading>,
 }
 
 /// What was read of one source, or why nothing was.
-pub type Reading = Result<Recollection, String>;
+pub type Reading = Result<Recollection, Unread>;
+
+/// Why nothing of a source was read.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Unread {
+    /// For people.
+    pub reason: String,
+    /// Whether reading it again may give more, though it is the same file.
+    pub broken: bool,
+}
+
+/// Who is told how far reading is.
+pub struct Watcher<'w> {
+    /// Of bytes, as they are read.
+    pub bytes: &'w dyn Fn(u64),
+    /// Of each source, by its number, as it begins.
+    pub source: &'w dyn Fn(usize),
+}
 
 /// Reads all sources of a device. `progress` is told of bytes as they are read.
 pub fn read_device(device: &Device, formats: &Formats, progress: &dyn Fn(u64)) -> DeviceLogs {
     let parts = device.sources.iter().map(|_| Part { fate: Fate::Whole, known: None });
-    let (readings, warnings) = read_parts(device, parts.collect(), formats, false, progress);
+    let watcher = Watcher { bytes: progress, source: &|_| {} };
+    let (readings, warnings) = read_parts(device, parts.collect(), formats, false, &watcher);
     logs(device, readings, warnings)
 }
 
@@ -68,18 +94,19 @@ pub fn read_parts(
     parts: Vec<Part>,
     formats: &Formats,
     remember: bool,
-    progress: &dyn Fn(u64),
+    watcher: &Watcher<'_>,
 ) -> (Vec<Reading>, Vec<String>) {
     let mut dates = DateOrders::new(device, formats);
     for (source, part) in device.sources.iter().zip(&parts) {
-        if let (Fate::Same | Fate::Gone, Some(known)) = (part.fate, &part.known) {
+        if let (Fate::Same | Fate::Gone, Some(Ok(known))) = (part.fate, &part.known) {
             dates.known.insert(source.shown.clone(), known.dates.clone());
         }
     }
     let mut reader =
-        Parts { dates, formats, buffer: Vec::new(), room: MOST_TEXT, remember, progress };
+        Parts { dates, formats, buffer: Vec::new(), room: MOST_TEXT, remember, progress: watcher.bytes };
     let mut readings = Vec::with_capacity(parts.len());
     for (at, (source, part)) in device.sources.iter().zip(parts).enumerate() {
+        (watcher.source)(at);
         let reading = reader.part(source, part);
         source.release(device.sources.get(at + 1));
         if let Ok(known) = &reading {
@@ -103,7 +130,7 @@ pub fn logs(device: &Device, readings: Vec<Reading>, warnings: Vec<String>) -> D
                 logs.warnings.extend(known.warnings.iter().map(|why| format!("{path}: {why}")));
                 logs.sources.push(known.log);
             }
-            Err(reason) => logs.skipped.push(skipped(reason)),
+            Err(unread) => logs.skipped.push(skipped(unread.reason)),
         }
     }
     logs.warnings.extend(warnings);
@@ -123,25 +150,31 @@ struct Parts<'d> {
 
 impl Parts<'_> {
     fn part(&mut self, source: &Source, part: Part) -> Reading {
+        let mut reading = self.read_or_keep(source, part)?;
+        // A file may have another name than when it was read.
+        reading.log.path = source.path().to_owned();
+        reading.log.member = source.member.as_ref().map(|member| member.name.clone());
+        reading.log.task.clone_from(&source.task);
+        Ok(reading)
+    }
+
+    fn read_or_keep(&mut self, source: &Source, part: Part) -> Reading {
         match (part.fate, part.known) {
-            (Fate::Same, Some(known)) if self.holds(&known, source) => Ok(known),
-            (Fate::Gone, Some(mut known)) => {
+            (Fate::Same, Some(Err(unread))) => Err(unread),
+            (Fate::Same, Some(Ok(known))) if self.holds(&known, source) => Ok(known),
+            (Fate::Gone, Some(Ok(mut known))) => {
                 if !self.is_read_alike(&known, source) {
-                    known.warnings.push(
-                        "it is no longer there to be read again, with the order of day and month that \
-                         the device's other logs show"
-                            .to_owned(),
-                    );
+                    known.warnings = vec![NOT_AGAIN.to_owned()];
                 }
                 Ok(known)
             }
-            (Fate::Grown, Some(known)) => {
+            (Fate::Grown, Some(Ok(known))) => {
                 self.resumed(source, known).map_or_else(|| self.whole(source), Ok)
             }
-            (Fate::Whole, Some(known)) => self.whole(source).or_else(|reason| {
+            (Fate::Whole, Some(Ok(known))) => self.whole(source).or_else(|unread| {
                 // What was read before is not lost since it can't be read now.
-                let skipped = [known.skipped, vec![reason]].concat();
-                Ok(Recollection { skipped, ..known })
+                let skipped = vec![unread.reason];
+                Ok(Recollection { skipped, broken: true, ..known })
             }),
             (Fate::Whole | Fate::Same | Fate::Grown | Fate::Gone, _) => self.whole(source),
         }
@@ -161,7 +194,10 @@ impl Parts<'_> {
     fn whole(&mut self, source: &Source) -> Reading {
         let format = &self.formats.formats[source.format];
         let buffer = std::mem::take(&mut self.buffer);
-        let open = OpenSource::open(source, format, buffer)?;
+        let is_log = |name: &str| is_looked_at(name, self.formats);
+        let member = source.member.as_ref().map(|own| bundle::placed(&source.file, own, &is_log));
+        let open = OpenSource::open(&Source { member, ..source.clone() }, format, buffer)
+            .map_err(|reason| Unread { reason, broken: true })?;
         let mut dates = Dates::default();
         if format.event_log.is_none() {
             dates.order = open.date_order();
@@ -218,7 +254,8 @@ impl Parts<'_> {
         dates: Dates,
         order: DateOrder,
     ) -> Reading {
-        let end = read_open(open, order, format, &mut self.buffer, &mut keeper, self.progress)?;
+        let end = read_open(open, order, format, &mut self.buffer, &mut keeper, self.progress)
+            .map_err(|reason| Unread { reason, broken: false })?;
         keeper.finish();
         // A device may have tens of thousands of small logs.
         keeper.entries.shrink_to_fit();
@@ -226,15 +263,16 @@ impl Parts<'_> {
             skipped: end.stopped.into_iter().chain(keeper.dropped()).collect(),
             warnings: keeper.impossible().into_iter().collect(),
             fingerprint: end.fingerprint,
+            broken: end.broken,
             place: end.place.zip(keeper.paused),
             dates,
             order,
             log: SourceLog {
-                path: source.path().to_owned(),
-                member: source.member.as_ref().map(|member| member.name.clone()),
+                path: String::new(),
+                member: None,
                 format: format.name.clone(),
                 kind: format.kind,
-                task: source.task.clone(),
+                task: None,
                 entries: keeper.entries,
                 counts: end.counts,
                 bytes: end.bytes,
@@ -294,9 +332,9 @@ mod tests {
         let fate = if known.is_some() { Fate::Grown } else { Fate::Whole };
         let bytes = std::cell::Cell::new(0);
         let device = device(file, formats);
-        let part = Part { fate, known };
-        let (mut read, _) =
-            read_parts(&device, vec![part], formats, true, &|n| bytes.set(bytes.get() + n));
+        let part = Part { fate, known: known.map(Ok) };
+        let watcher = Watcher { bytes: &|n| bytes.set(bytes.get() + n), source: &|_| {} };
+        let (mut read, _) = read_parts(&device, vec![part], formats, true, &watcher);
         (read.remove(0).expect("read"), bytes.get())
     }
 

@@ -26,6 +26,8 @@ pub struct ReadEnd {
     pub stopped: Option<String>,
     /// What it was, up to [`ReadEnd::place`] or its end.
     pub fingerprint: Fingerprint,
+    /// Whether reading it again may give more, though it is the same file.
+    pub broken: bool,
     /// Where reading can go on when it has grown: behind its last whole line. `None` if it can't.
     pub place: Option<Place>,
 }
@@ -179,8 +181,8 @@ impl<'f> OpenSource<'f> {
         let place = place.filter(|_| stream.failed.is_none());
         let length = place.as_ref().map_or(stream.bytes, |place| place.position);
         let fingerprint = stream.fingerprint(length);
-        let (bytes, stopped) = (stream.bytes, stream.failed.clone());
-        (stream.release(), Ok(ReadEnd { counts, bytes, stopped, fingerprint, place }))
+        let (bytes, broken, stopped) = (stream.bytes, stream.broken, stream.failed.clone());
+        (stream.release(), Ok(ReadEnd { counts, bytes, stopped, fingerprint, broken, place }))
     }
 
     /// Where reading can go on, if the next line begins at this byte of the buffer: not so near the
@@ -205,14 +207,14 @@ impl<'f> OpenSource<'f> {
     }
 
     /// Gives what follows the first `skip` bytes in pieces of `size`, each with its offset;
-    /// returns the buffer for the next source, the bytes read, and why it stopped early.
+    /// returns the buffer for the next source, and what is known but for its lines.
     pub fn pieces(
         mut self,
         skip: usize,
         size: usize,
         progress: &dyn Fn(u64),
         take: &mut dyn FnMut(&[u8], u64),
-    ) -> (Vec<u8>, u64, Option<String>, Fingerprint) {
+    ) -> (Vec<u8>, ReadEnd) {
         progress(self.stream.bytes);
         let (mut at, mut offset) = (skip.min(self.stream.held().len()), skip as u64);
         loop {
@@ -227,8 +229,10 @@ impl<'f> OpenSource<'f> {
                 let cut = (rest > 0)
                     .then(|| format!("partly read: {rest} bytes at its end are cut off a piece"));
                 let (bytes, stopped) = (*bytes, failed.clone().or(cut));
+                let (broken, counts) = (self.stream.broken, LineCounts::default());
                 let fingerprint = self.stream.fingerprint(bytes);
-                return (self.stream.release(), bytes, stopped, fingerprint);
+                let end = ReadEnd { counts, bytes, stopped, fingerprint, broken, place: None };
+                return (self.stream.release(), end);
             }
             self.stream.refill(at, progress);
             at = 0;

@@ -23,6 +23,8 @@ pub struct Stream {
     at_end: bool,
     /// Why reading stopped before the end, where it did.
     pub failed: Option<String>,
+    /// Whether that was no fault of the file's contents: reading it again may give more.
+    pub broken: bool,
     /// Bytes from the start of the file to the end of what was read.
     pub bytes: u64,
     /// Bytes that a file had when it was found; 0 for a member of an archive, which is checked.
@@ -80,6 +82,7 @@ impl Stream {
             filled: 0,
             at_end: false,
             failed: None,
+            broken: false,
             bytes,
             expected: if source.member.is_none() { source.bytes } else { 0 },
             head: Vec::new(),
@@ -134,6 +137,7 @@ impl Stream {
                     self.at_end = true;
                     if self.bytes < self.expected {
                         self.failed = Some(self.became_shorter());
+                        self.broken = true;
                     }
                 }
                 Ok(count) => {
@@ -147,6 +151,7 @@ impl Stream {
                         0 => reason,
                         bytes => format!("partly read: {reason} at byte {bytes}"),
                     });
+                    self.broken = error.kind() != std::io::ErrorKind::InvalidData;
                     self.at_end = true;
                 }
             }

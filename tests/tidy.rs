@@ -28,6 +28,7 @@ const FLOW: [&str; 107] = [
     "bundle",
     "layout",
     "home",
+    "watch",
     "walk",
     "recognise",
     "sighting",
