@@ -11,9 +11,9 @@ use xxhash_rust::xxh3::Xxh3;
 use crate::chronicle::Chronicle;
 use crate::device::{self, DeviceReport};
 use crate::discover::{Device, Skipped, Source};
-use crate::lineage::{Became, Heir, Known, Listed, count, heirs, is_part_of};
+use crate::lineage::{Became, Heir, Known, Listed, Memory, count, heirs, is_part_of};
 use crate::news::Files;
-use crate::recollection::{self, Part, Reading, Watcher, read_parts};
+use crate::recollection::{Part, Reading, Watcher, read_parts};
 use crate::store::{DeviceRow, Saved, Store, pack, unpack};
 use crate::story::{self, Request};
 use crate::watch::Pulse;
@@ -114,7 +114,8 @@ impl Batch {
         let device = Device { name: device.name, sources };
         let files = counted(&lines);
         let is_new = row.is_none() || bytes_of_readings(&readings) != bytes_before;
-        let (memory, seen) = self.memory(&device.sources, readings, &lines);
+        let (known, seen) = self.known_now(&device.sources, readings, &lines);
+        let memory = Memory { known, warnings };
         let saved = Saved {
             name: device.name.clone(),
             seen,
@@ -126,8 +127,7 @@ impl Batch {
             new_at: row.as_ref().filter(|_| !is_new).map_or(&self.began, |row| &row.new_at).clone(),
             months: Vec::new(),
         };
-        let readings = memory.into_iter().map(|known| known.reading).collect();
-        let logs = recollection::logs(&device, readings, warnings);
+        let logs = memory.logs(&device.name);
         let mut report = device::report(&story::of_logs(logs, &self.request), &self.request);
         let chronicle = report.chronicle.take();
         let months = months(&report, chronicle.as_ref());
@@ -144,14 +144,15 @@ impl Batch {
         let idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner).pop();
         let store = idle.map_or_else(|| Store::read(&self.folder), Ok)?;
         let says = |why: String| store.says(name, &why);
-        let memory = store.memory(name)?.map(|packed| unpack(&packed)).transpose().map_err(says)?;
+        let memory: Option<Memory> =
+            store.memory(name)?.map(|packed| unpack(&packed)).transpose().map_err(says)?;
         let told = store.report(name)?.map(|packed| unpack(&packed)).transpose().map_err(says)?;
         self.idle.lock().unwrap_or_else(PoisonError::into_inner).push(store);
-        Ok((memory.unwrap_or_default(), told))
+        Ok((memory.unwrap_or_default().known, told))
     }
 
     /// What is to be remembered of a device's files, and what stands for them.
-    fn memory(
+    fn known_now(
         &self,
         sources: &[Source],
         readings: Vec<Reading>,
@@ -219,12 +220,19 @@ fn parted(name: &str, heirs: Vec<Heir>) -> (Device, Vec<Part>, Vec<Line>) {
 fn forget_parts(lines: &mut [Line], readings: &mut [Option<Reading>]) {
     let is_gone = |line: &Line| matches!(line.became, Became::Gone | Became::LongGone);
     let fresh: Vec<usize> = (0..lines.len())
-        .filter(|at| matches!(lines[*at].became, Became::New | Became::Replaced | Became::Moved | Became::Grown))
+        .filter(|at| {
+            matches!(
+                lines[*at].became,
+                Became::New | Became::Replaced | Became::Moved | Became::Grown
+            )
+        })
         .collect();
     let mut left = MOST_COMPARED;
     for at in (0..lines.len()).filter(|at| is_gone(&lines[*at])).collect::<Vec<_>>() {
         let covered = fresh.iter().any(|other| {
-            let (Some(Ok(part)), Some(Ok(whole))) = (&readings[at], &readings[*other]) else { return false };
+            let (Some(Ok(part)), Some(Ok(whole))) = (&readings[at], &readings[*other]) else {
+                return false;
+            };
             let alike = part.log.format == whole.log.format && part.log.task == whole.log.task;
             let asked = alike && left > 0;
             left -= usize::from(asked);
@@ -268,7 +276,7 @@ fn bytes_of_readings(readings: &[Reading]) -> u64 {
 }
 
 /// The months in which something of a device lies that facts are kept of, in order.
-fn months(report: &DeviceReport, chronicle: Option<&Chronicle>) -> Vec<String> {
+pub fn months(report: &DeviceReport, chronicle: Option<&Chronicle>) -> Vec<String> {
     let steps = chronicle.iter().flat_map(|own| &own.steps).map(|step| &step.started.shown);
     let lives = chronicle.iter().flat_map(|own| &own.lifetimes).map(|life| &life.launched.shown);
     let incidents = report.incidents.iter().map(|incident| &incident.at);

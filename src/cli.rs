@@ -30,6 +30,10 @@ pub enum Command {
     Analyze(AnalyzeArgs),
     /// Read what is new on a share since the last run, keep what is known in a store, and tell the news
     Nightly(NightlyArgs),
+    /// The report of `analyze`, of all that a store knows
+    Report(ReportArgs),
+    /// Look after a store: forget what is old, check that it is whole, write it out
+    Store(StoreArgs),
     /// Print what was read, record by record, as it was read
     Events(EventsArgs),
     /// Print the lifetimes of each device's processes as swim-lanes (--device for one)

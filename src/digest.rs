@@ -60,7 +60,8 @@ pub struct Lines {
 pub struct Outlook {
     known: Known,
     trends: Vec<Trend>,
-    warnings: Vec<String>,
+    /// What readers were told to know.
+    pub warnings: Vec<String>,
     /// By device, the names of templates that its facts were written with.
     pub names: Names,
 }
@@ -88,7 +89,9 @@ impl Work {
     fn fallen(&self, all: &[FormatCoverage]) -> Vec<Fallen> {
         let mut fallen = Vec::new();
         for own in all {
-            let Some(now) = self.formats.get(&own.format).filter(|now| now.lines >= ENOUGH) else { continue };
+            let Some(now) = self.formats.get(&own.format).filter(|now| now.lines >= ENOUGH) else {
+                continue;
+            };
             let lines = records(own).saturating_sub(now.lines);
             let understood = own.lines_understood.saturating_sub(now.understood);
             let share = |part: u64, of: u64| if of == 0 { 0.0 } else { part as f64 / of as f64 };
@@ -155,10 +158,12 @@ pub struct Frame {
 ///
 /// # Errors
 /// Of the store, or the ranking's, which no input can cause.
+///
+/// `told` is what readers know already.
 pub fn news(
     store: &Store,
     frame: Frame,
-    work: &Work,
+    (work, told): (&Work, &[String]),
     share: &Share,
     request: &Request,
 ) -> Result<(News, Outlook, Vec<Incident>), String> {
@@ -175,7 +180,8 @@ pub fn news(
     let [before, after] = periods;
     let comparison = comparison::compare(before, after);
     let rows = || comparison.templates.iter().chain(&comparison.steps);
-    let with = |verdict| -> Vec<Row> { rows().filter(|row| row.verdict == verdict).cloned().collect() };
+    let with =
+        |verdict| -> Vec<Row> { rows().filter(|row| row.verdict == verdict).cloned().collect() };
     let trends = trends(&report, trends_of);
     let known = known(&report);
     let outlook = Outlook {
@@ -191,6 +197,7 @@ pub fn news(
         worse: with(Verdict::Worse),
         fixed: with(Verdict::Better),
         fallen: work.fallen(&report.coverage.formats),
+        warnings: report.warnings.iter().filter(|own| !told.contains(own)).cloned().collect(),
         ..quiet(frame, Outlook { trends, ..outlook.clone() })
     };
     Ok((news, outlook, report.incidents))
@@ -213,7 +220,8 @@ pub fn quiet(frame: Frame, outlook: Outlook) -> News {
         fallen: Vec::new(),
         trends: outlook.trends,
         skipped,
-        warnings: outlook.warnings,
+        // What was said once is no news.
+        warnings: Vec::new(),
     }
 }
 
@@ -249,7 +257,11 @@ fn ids(store: &Store, column: &str, night: u64) -> Result<Vec<(String, String)>,
         // What one run both found and withdrew was never told.
         if column == "first" { row.withdrawn.is_none() } else { row.first < night }
     };
-    Ok(rows.into_iter().filter(|(_, row)| told(row)).map(|(device, row)| (device, row.id)).collect())
+    Ok(rows
+        .into_iter()
+        .filter(|(_, row)| told(row))
+        .map(|(device, row)| (device, row.id))
+        .collect())
 }
 
 fn find(report: &Report, (device, id): &(String, String)) -> Option<Incident> {

@@ -73,9 +73,10 @@ fn chronicles(
 ) -> Result<Vec<Chronicle>, String> {
     let mut chronicles = Vec::new();
     for name in devices {
-        let Some(packed) = store.chronicle(name)?.filter(|packed| !packed.is_empty()) else { continue };
-        let mut chronicle: Chronicle =
-            unpack(&packed).map_err(|why| store.says(name, &why))?;
+        let Some(packed) = store.chronicle(name)?.filter(|packed| !packed.is_empty()) else {
+            continue;
+        };
+        let mut chronicle: Chronicle = unpack(&packed).map_err(|why| store.says(name, &why))?;
         let is_own = |shown: &str| month(shown).is_some_and(|month| month == own);
         chronicle.steps.retain(|step| is_own(&step.started.shown));
         chronicle.lifetimes.retain(|life| is_own(&life.launched.shown));

@@ -22,6 +22,7 @@ use crate::paths;
 use crate::pattern;
 use crate::progress::{self, Progress};
 use crate::report;
+use crate::report::medium::Target;
 use crate::report::table::Style;
 use crate::rereading;
 use crate::sighting::Sightings;
@@ -284,6 +285,45 @@ pub fn in_parallel<T: Send>(
 /// If it can't be written, or is one of the files that are read.
 pub fn output(path: Option<&Path>, share: &Share) -> Result<Output, Failure> {
     Output::open(path, share).map_err(Failure::Asked)
+}
+
+/// The report, in every way that it is asked for.
+///
+/// # Errors
+/// If it can't be written.
+pub fn write(
+    targets: &[Target],
+    with_evidence: bool,
+    report: &Report,
+    chronicles: &[Chronicle],
+    share: &Share,
+) -> Result<(), Failure> {
+    for target in targets {
+        let style = style(target.path.is_some(), None);
+        let mut whole = Vec::new();
+        for (path, part) in target.files() {
+            let mut out = output(path.as_deref(), share)?;
+            target.medium.write(part, report, chronicles, style, with_evidence, &mut out)?;
+            whole.push(out);
+        }
+        // The files of one target appear together, once all are written.
+        whole.into_iter().try_for_each(Output::finish)?;
+    }
+    Ok(())
+}
+
+/// Refuses to write what is no text to a terminal.
+///
+/// # Errors
+/// If it is asked for.
+pub fn refuse_terminal(targets: &[Target]) -> Result<(), Failure> {
+    let direct = targets.iter().any(|target| target.path.is_none() && target.medium.is_binary());
+    if direct && output::is_terminal() {
+        return Err(Failure::Asked(
+            "this format is no text: write it to a file with -o".to_owned(),
+        ));
+    }
+    Ok(())
 }
 
 /// Colour and width of a terminal; neither for a file or a pipe.

@@ -8,10 +8,11 @@ use provtrace_parsers::format::Formats;
 use serde::{Deserialize, Serialize};
 
 use crate::discover::Source;
+use crate::ingest::DeviceLogs;
 use crate::news::Files;
 use crate::paths::slashed;
 use crate::place::Member;
-use crate::recollection::{Fate, Part, Reading, Recollection};
+use crate::recollection::{self, Fate, Part, Reading, Recollection};
 use crate::walk::Stat;
 
 /// Most files that are opened to find the one that another one became, for each device.
@@ -49,6 +50,23 @@ pub struct Known {
     pub listed: Listed,
     /// What was read.
     pub reading: Reading,
+}
+
+/// What is remembered of a device.
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+pub struct Memory {
+    /// Its files, in order of what is shown.
+    pub known: Vec<Known>,
+    /// What a reader should know of all together.
+    pub warnings: Vec<String>,
+}
+
+impl Memory {
+    /// The device's records, as its timeline is made of them.
+    pub fn logs(self, device: &str) -> DeviceLogs {
+        let readings = self.known.into_iter().map(|own| (own.listed.shown, own.reading));
+        recollection::logs(device, readings, self.warnings)
+    }
 }
 
 /// What became of a file.
@@ -186,12 +204,22 @@ impl Estate<'_> {
         let own = self.known[at].as_ref()?;
         if own.listed.is_same(&Listed::of(source, self.formats)) {
             let part = Part { fate: Fate::Same, known: Some(self.known[at].take()?.reading) };
-            return Some(Heir { source: source.clone(), part, became: Became::Unchanged, gone: None });
+            return Some(Heir {
+                source: source.clone(),
+                part,
+                became: Became::Unchanged,
+                gone: None,
+            });
         }
         let Ok(known) = &own.reading else {
             self.known[at] = None;
             let part = Part { fate: Fate::Whole, known: None };
-            return Some(Heir { source: source.clone(), part, became: Became::Replaced, gone: None });
+            return Some(Heir {
+                source: source.clone(),
+                part,
+                became: Became::Replaced,
+                gone: None,
+            });
         };
         let older = source.stat.modified < own.listed.stat.modified;
         let fits = source.member.is_none() && self.fits(known, source, own);

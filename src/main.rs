@@ -80,6 +80,7 @@ mod recollection;
 mod redaction;
 mod report;
 mod rereading;
+mod retelling;
 mod roles;
 mod run;
 mod sample;
@@ -109,6 +110,7 @@ mod timeline;
 mod trace;
 mod trail;
 mod understanding;
+mod upkeep;
 mod verification;
 mod wait;
 mod walk;
@@ -178,6 +180,8 @@ fn run(expanded: Expanded) -> Result<u8, Failure> {
     match &cli.command {
         Command::Analyze(args) => analyze(args),
         Command::Nightly(args) => nightly::nightly(args),
+        Command::Report(args) => retelling::report(args),
+        Command::Store(args) => upkeep::store(&args.command),
         Command::Events(args) => events(args),
         Command::Timeline(args) => timeline(args),
         Command::Blame(args) => blame(args),
@@ -197,13 +201,7 @@ fn analyze(args: &AnalyzeArgs) -> Result<u8, Failure> {
         args.tasks.as_deref(),
         Window { since: args.since, until: args.until },
     )?;
-    if targets.iter().any(|target| target.path.is_none() && target.medium.is_binary())
-        && output::is_terminal()
-    {
-        return Err(Failure::Asked(
-            "this format is no text: write it to a file with -o".to_owned(),
-        ));
-    }
+    intake::refuse_terminal(&targets)?;
     request.kept =
         targets.iter().map(|target| target.medium.needs()).max().unwrap_or(Kept::Nothing);
     expect(&args.ignore_step, &args.ignore_code, &mut request)?;
@@ -213,31 +211,9 @@ fn analyze(args: &AnalyzeArgs) -> Result<u8, Failure> {
         request.kept = Kept::Everything;
     }
     let (report, chronicles) = read(&share, &request, args.threads, args.no_progress)?;
-    write(args, &report, &chronicles, &targets, &share)?;
+    intake::write(&targets, args.evidence, &report, &chronicles, &share)?;
     let found = args.fail_on == Some(FailOn::Any) && !report.incidents.is_empty();
     Ok(status(&args.input, &report.coverage.skipped, if found { FOUND } else { 0 }))
-}
-
-/// The report, in every way that it is asked for.
-fn write(
-    args: &AnalyzeArgs,
-    report: &Report,
-    chronicles: &[Chronicle],
-    targets: &[Target],
-    share: &Share,
-) -> Result<(), Failure> {
-    for target in targets {
-        let style = style(target.path.is_some(), None);
-        let mut whole = Vec::new();
-        for (path, part) in target.files() {
-            let mut out = output(path.as_deref(), share)?;
-            target.medium.write(part, report, chronicles, style, args.evidence, &mut out)?;
-            whole.push(out);
-        }
-        // The files of one target appear together, once all are written.
-        whole.into_iter().try_for_each(Output::finish)?;
-    }
-    Ok(())
 }
 
 /// `events`: one source after the other, in order.

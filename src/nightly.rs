@@ -135,14 +135,26 @@ impl Run {
         let rows = store.devices()?;
         let peak = Arc::new(Peak::default());
         let skipped = BTreeSet::new();
-        Ok(Run { store, night, work, since, began, peak, rows, skipped, unchanged: 0, bytes_found: 0 })
+        Ok(Run {
+            store,
+            night,
+            work,
+            since,
+            began,
+            peak,
+            rows,
+            skipped,
+            unchanged: 0,
+            bytes_found: 0,
+        })
     }
 
     /// All that lies on the share; what is known is not opened.
     fn find(&mut self, args: &NightlyArgs, request: &Request) -> Result<Share, Failure> {
         let progress = Progress::of_listing(args.no_progress);
         let packed = self.store.sightings().map_err(Failure::Asked)?;
-        let seen = packed.iter().filter_map(|(path, seen)| Some((path.clone(), unpack(seen).ok()?)));
+        let seen =
+            packed.iter().filter_map(|(path, seen)| Some((path.clone(), unpack(seen).ok()?)));
         let sightings = Sightings::kept(seen.collect());
         let limit = Some(Duration::from_secs(args.file_timeout));
         let share = intake::find_kept(&args.input, request, &sightings, limit)?;
@@ -225,7 +237,8 @@ impl Run {
             let row = self.rows.get(&device.name);
             let same = row.is_some_and(|row| {
                 let as_asked = row.reading == reading && row.telling == telling && row.seen != 0;
-                as_asked && row.seen == seen(&device.sources.iter().collect::<Vec<&Source>>(), request)
+                as_asked
+                    && row.seen == seen(&device.sources.iter().collect::<Vec<&Source>>(), request)
             });
             if same {
                 self.unchanged += device.sources.len() as u64;
@@ -283,9 +296,10 @@ impl Run {
             outlook => {
                 let request = settings.request(Window::default(), Kept::Nothing)?;
                 let share = listed(share);
-                let told = digest::news(&self.store, frame(self), &self.work, &share, &request)?;
+                let Outlook { names: before, warnings, .. } = outlook.unwrap_or_default();
+                let work = (&self.work, &*warnings);
+                let told = digest::news(&self.store, frame(self), work, &share, &request)?;
                 let (news, now, incidents) = told;
-                let before = outlook.map(|outlook| outlook.names).unwrap_or_default();
                 for (device, names) in &now.names {
                     if before.get(device).is_some_and(|before| before != names) {
                         self.store.set_stale(device)?;

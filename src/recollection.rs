@@ -84,7 +84,8 @@ pub fn read_device(device: &Device, formats: &Formats, progress: &dyn Fn(u64)) -
     let parts = device.sources.iter().map(|_| Part { fate: Fate::Whole, known: None });
     let watcher = Watcher { bytes: progress, source: &|_| {} };
     let (readings, warnings) = read_parts(device, parts.collect(), formats, false, &watcher);
-    logs(device, readings, warnings)
+    let paths = device.sources.iter().map(|source| source.shown.clone());
+    logs(&device.name, paths.zip(readings), warnings)
 }
 
 /// Reads a device's sources, one part each; `remember`: they are to be resumed another time. Also gives
@@ -102,8 +103,14 @@ pub fn read_parts(
             dates.known.insert(source.shown.clone(), known.dates.clone());
         }
     }
-    let mut reader =
-        Parts { dates, formats, buffer: Vec::new(), room: MOST_TEXT, remember, progress: watcher.bytes };
+    let mut reader = Parts {
+        dates,
+        formats,
+        buffer: Vec::new(),
+        room: MOST_TEXT,
+        remember,
+        progress: watcher.bytes,
+    };
     let mut readings = Vec::with_capacity(parts.len());
     for (at, (source, part)) in device.sources.iter().zip(parts).enumerate() {
         (watcher.source)(at);
@@ -118,11 +125,14 @@ pub fn read_parts(
     (readings, reader.dates.warnings.into_iter().collect())
 }
 
-/// The records of a device, as its timeline is made of them.
-pub fn logs(device: &Device, readings: Vec<Reading>, warnings: Vec<String>) -> DeviceLogs {
-    let mut logs = DeviceLogs { device: device.name.clone(), ..DeviceLogs::default() };
-    for (source, reading) in device.sources.iter().zip(readings) {
-        let path = &source.shown;
+/// The records of a device, as its timeline is made of them; each source with its path as it is shown.
+pub fn logs(
+    device: &str,
+    readings: impl Iterator<Item = (String, Reading)>,
+    warnings: Vec<String>,
+) -> DeviceLogs {
+    let mut logs = DeviceLogs { device: device.to_owned(), ..DeviceLogs::default() };
+    for (path, reading) in readings {
         let skipped = |reason: String| Skipped { path: path.clone(), reason };
         match reading {
             Ok(known) => {

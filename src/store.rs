@@ -154,7 +154,9 @@ impl Store {
         fs::create_dir_all(folder).map_err(|error| format!("{shown}: {}", plain(&error)))?;
         let is_new = !folder.join(DATABASE).exists();
         if is_new && others(folder) {
-            return Err(format!("{shown}: has other files in it, and is no store; give an empty folder"));
+            return Err(format!(
+                "{shown}: has other files in it, and is no store; give an empty folder"
+            ));
         }
         let lock = lock(folder)?;
         let db = Connection::open(folder.join(DATABASE));
@@ -190,10 +192,14 @@ impl Store {
         };
         let (application, version) = (number("application_id")?, number("user_version")?);
         let tables = "SELECT count(*) FROM sqlite_schema";
-        let tables: i64 =
-            self.db.query_row(tables, [], |row| row.get(0)).map_err(|error| told(&self.folder, &error))?;
+        let tables: i64 = self
+            .db
+            .query_row(tables, [], |row| row.get(0))
+            .map_err(|error| told(&self.folder, &error))?;
         if application != APPLICATION && (tables > 0 || !writes) {
-            return Err(format!("{shown}: is a database, but no store of provtrace; give another folder"));
+            return Err(format!(
+                "{shown}: is a database, but no store of provtrace; give another folder"
+            ));
         }
         if version > VERSION {
             return Err(format!(
@@ -298,15 +304,17 @@ impl Store {
 pub fn told(folder: &Path, error: &rusqlite::Error) -> String {
     let shown = slashed(&folder.join(DATABASE));
     let (what, do_now) = match error.sqlite_error_code() {
-        Some(rusqlite::ErrorCode::DiskFull) => {
-            ("the disk is full".to_owned(), "make room; the next run goes on where this one stopped")
-        }
+        Some(rusqlite::ErrorCode::DiskFull) => (
+            "the disk is full".to_owned(),
+            "make room; the next run goes on where this one stopped",
+        ),
         Some(rusqlite::ErrorCode::NotADatabase) => {
             ("is no database".to_owned(), "give another folder, or put a copy in its place")
         }
-        Some(rusqlite::ErrorCode::DatabaseCorrupt) => {
-            ("is damaged".to_owned(), "put a copy in its place, or give a new folder: all is read again then")
-        }
+        Some(rusqlite::ErrorCode::DatabaseCorrupt) => (
+            "is damaged".to_owned(),
+            "put a copy in its place, or give a new folder: all is read again then",
+        ),
         Some(rusqlite::ErrorCode::ReadOnly | rusqlite::ErrorCode::PermissionDenied) => {
             ("can't be written to".to_owned(), "check who may write there")
         }
@@ -317,7 +325,8 @@ pub fn told(folder: &Path, error: &rusqlite::Error) -> String {
 
 /// Whether a folder has files that no store has.
 fn others(folder: &Path) -> bool {
-    let ours = |name: &str| name.starts_with(DATABASE) || name.starts_with("lock") || name == "facts";
+    let ours =
+        |name: &str| name.starts_with(DATABASE) || name.starts_with("lock") || name == "facts";
     fs::read_dir(folder).is_ok_and(|entries| {
         entries.flatten().any(|entry| !ours(&entry.file_name().to_string_lossy()))
     })
@@ -335,7 +344,8 @@ fn lock(folder: &Path) -> Result<File, String> {
     match file.try_lock() {
         Ok(()) => {
             let mut out = File::create(&holder).map_err(|error| failed(&error))?;
-            let host = ["HOSTNAME", "COMPUTERNAME"].into_iter().find_map(|name| std::env::var(name).ok());
+            let host =
+                ["HOSTNAME", "COMPUTERNAME"].into_iter().find_map(|name| std::env::var(name).ok());
             let on = host.map(|host| format!(" on {host}")).unwrap_or_default();
             let since = crate::clock::show_utc(crate::clock::now());
             let told = format!("process {}{on}, since {since}", std::process::id());

@@ -112,7 +112,11 @@ pub struct Root {
 
 /// What lies under a path, in order of name: its folders are walked side by side. A folder in which
 /// nothing is found for `limit` is left.
-pub fn walk(root: &Root, number: usize, limit: Option<Duration>) -> Vec<(Vec<Found>, Vec<Skipped>)> {
+pub fn walk(
+    root: &Root,
+    number: usize,
+    limit: Option<Duration>,
+) -> Vec<(Vec<Found>, Vec<Skipped>)> {
     let top = WalkDir::new(&root.path).max_depth(1).sort_by_file_name();
     let top: Vec<walkdir::Result<DirEntry>> = top.into_iter().collect();
     match limit {

@@ -11,7 +11,8 @@ impl Store {
     /// Of the store.
     pub fn nights(&self, most: u64) -> Result<Vec<NightRow>, String> {
         self.with(|db| {
-            let query = "SELECT number, began, ended, work FROM night ORDER BY number DESC LIMIT ?1";
+            let query =
+                "SELECT number, began, ended, work FROM night ORDER BY number DESC LIMIT ?1";
             let mut query = db.prepare(query)?;
             let night = |row: &Row<'_>| {
                 Ok(NightRow {
@@ -122,8 +123,10 @@ impl Store {
         let Saved { name, memory, report, chronicle, .. } = device;
         let bytes = memory.len() + report.len() + chronicle.len();
         self.change(bytes, |db| {
-            db.prepare_cached("INSERT OR IGNORE INTO stale SELECT month FROM month WHERE device = ?1")?
-                .execute([name])?;
+            db.prepare_cached(
+                "INSERT OR IGNORE INTO stale SELECT month FROM month WHERE device = ?1",
+            )?
+            .execute([name])?;
             db.prepare_cached("DELETE FROM month WHERE device = ?1")?.execute([name])?;
             for month in &device.months {
                 db.prepare_cached("INSERT OR IGNORE INTO month VALUES (?1, ?2)")?
@@ -131,10 +134,20 @@ impl Store {
                 db.prepare_cached("INSERT OR IGNORE INTO stale VALUES (?1)")?.execute([month])?;
             }
             let keys = (signed(device.telling), signed(device.reading));
-            let row =
-                params![name, signed(device.seen), memory, report, chronicle, keys.0, keys.1, device.new_at];
-            db.prepare_cached("INSERT OR REPLACE INTO device VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, 0)")?
-                .execute(row)
+            let row = params![
+                name,
+                signed(device.seen),
+                memory,
+                report,
+                chronicle,
+                keys.0,
+                keys.1,
+                device.new_at
+            ];
+            db.prepare_cached(
+                "INSERT OR REPLACE INTO device VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, 0)",
+            )?
+            .execute(row)
         })
     }
 
@@ -144,12 +157,48 @@ impl Store {
     /// Of the store.
     pub fn forget(&mut self, name: &str) -> Result<(), String> {
         self.change(0, |db| {
-            db.execute("INSERT OR IGNORE INTO stale SELECT month FROM month WHERE device = ?1", [name])?;
+            db.execute(
+                "INSERT OR IGNORE INTO stale SELECT month FROM month WHERE device = ?1",
+                [name],
+            )?;
             for table in ["month", "incident", "revision"] {
                 db.execute(&format!("DELETE FROM {table} WHERE device = ?1"), [name])?;
             }
             db.execute("DELETE FROM device WHERE name = ?1", [name])
         })
+    }
+
+    /// Forgets the incidents of a device that are not among these.
+    ///
+    /// # Errors
+    /// Of the store.
+    pub fn forget_incidents(&mut self, device: &str, but: &[&str]) -> Result<(), String> {
+        let ids: Vec<String> = self.incidents(device)?.into_iter().map(|row| row.id).collect();
+        self.change(0, |db| {
+            for id in ids.iter().filter(|id| !but.contains(&id.as_str())) {
+                for table in ["incident", "revision"] {
+                    let query = format!("DELETE FROM {table} WHERE device = ?1 AND id = ?2");
+                    db.execute(&query, [device, id])?;
+                }
+            }
+            Ok(0)
+        })
+    }
+
+    /// Forgets runs that were done before a time; gives their number.
+    ///
+    /// # Errors
+    /// Of the store.
+    pub fn forget_nights(&mut self, until: &str) -> Result<usize, String> {
+        let mut forgotten = 0;
+        self.change(0, |db| {
+            forgotten = db.execute(
+                "DELETE FROM night WHERE ended < ?1 AND number < (SELECT max(number) FROM night)",
+                [until],
+            )?;
+            Ok(0)
+        })?;
+        Ok(forgotten)
     }
 
     /// It was said that a device is silent.
@@ -166,7 +215,8 @@ impl Store {
     /// Of the store.
     pub fn incidents(&self, device: &str) -> Result<Vec<IncidentRow>, String> {
         self.with(|db| {
-            let query = "SELECT id, first, withdrawn, value FROM incident WHERE device = ?1 ORDER BY id";
+            let query =
+                "SELECT id, first, withdrawn, value FROM incident WHERE device = ?1 ORDER BY id";
             let mut query = db.prepare_cached(query)?;
             query.query_map([device], incident)?.collect()
         })
@@ -199,7 +249,8 @@ impl Store {
         let IncidentRow { id, first, withdrawn, value } = row;
         self.change(value.len(), |db| {
             let row = params![id, device, signed(*first), withdrawn.map(signed), value];
-            db.prepare_cached("INSERT OR REPLACE INTO incident VALUES (?1, ?2, ?3, ?4, ?5)")?.execute(row)
+            db.prepare_cached("INSERT OR REPLACE INTO incident VALUES (?1, ?2, ?3, ?4, ?5)")?
+                .execute(row)
         })
     }
 
@@ -207,7 +258,10 @@ impl Store {
     ///
     /// # Errors
     /// Of the store.
-    pub fn revisions(&self, night: Option<u64>) -> Result<Vec<(String, String, u64, Vec<u8>)>, String> {
+    pub fn revisions(
+        &self,
+        night: Option<u64>,
+    ) -> Result<Vec<(String, String, u64, Vec<u8>)>, String> {
         self.with(|db| {
             let query = "SELECT device, id, night, value FROM revision WHERE ?1 IS NULL OR night = ?1 \
                          ORDER BY device, id, night";
@@ -232,7 +286,8 @@ impl Store {
     ) -> Result<(), String> {
         self.change(value.len(), |db| {
             let row = params![device, id, signed(night), value];
-            db.prepare_cached("INSERT OR REPLACE INTO revision VALUES (?1, ?2, ?3, ?4)")?.execute(row)
+            db.prepare_cached("INSERT OR REPLACE INTO revision VALUES (?1, ?2, ?3, ?4)")?
+                .execute(row)
         })
     }
 
@@ -304,7 +359,8 @@ impl Store {
         self.change(seen.values().map(Vec::len).sum(), |db| {
             db.execute("DELETE FROM sighting", [])?;
             for (path, value) in seen {
-                db.prepare_cached("INSERT INTO sighting VALUES (?1, ?2)")?.execute(params![path, value])?;
+                db.prepare_cached("INSERT INTO sighting VALUES (?1, ?2)")?
+                    .execute(params![path, value])?;
             }
             Ok(0)
         })
