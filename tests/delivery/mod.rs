@@ -105,15 +105,11 @@ impl Share {
             files.entry(self.logs[at].file.clone()).or_default().0.push(at);
         }
         for (file, (logs, bytes)) in &mut files {
-            let log = |at: &usize| &self.logs[*at];
-            let content = |at: &usize| log(at).now.clone().unwrap_or_default();
-            *bytes = if file.ends_with(".zip") {
-                zip(logs.iter().map(|at| (log(at).member.clone().unwrap_or_default(), content(at))))
-            } else if file.ends_with(".gz") {
-                gzip(&content(&logs[0]))
-            } else {
-                content(&logs[0])
+            let part = |at: &usize| {
+                let log = &self.logs[*at];
+                (log.member.clone(), log.now.clone().unwrap_or_default())
             };
+            *bytes = file_of(file, logs.iter().map(part).collect());
         }
         files
     }
@@ -209,13 +205,28 @@ impl Share {
         // Devices that are not there are as they were.
         let there: BTreeSet<&String> =
             self.logs.iter().filter(|log| self.is_there(log)).map(|log| &log.device).collect();
+        let mut away: BTreeMap<&str, Vec<Part>> = BTreeMap::new();
         for log in self.logs.iter().filter(|log| !there.contains(&log.device)) {
             if let Some((file, member, content)) = &log.seen {
-                let file = member.as_ref().map_or(file.clone(), |own| format!("{file}!/{own}"));
-                write(&folder.join(file), content);
+                away.entry(file).or_default().push((member.clone(), content.clone()));
             }
         }
+        for (file, parts) in away {
+            write(&folder.join(file), &file_of(file, parts));
+        }
     }
+}
+
+/// A log in a file: its name there, if the file is an archive, and what it is.
+type Part = (Option<String>, Vec<u8>);
+
+/// A file's bytes.
+fn file_of(file: &str, mut parts: Vec<Part>) -> Vec<u8> {
+    if file.ends_with(".zip") {
+        return zip(parts.into_iter().map(|(name, log)| (name.unwrap_or_default(), log)));
+    }
+    let (_, log) = parts.swap_remove(0);
+    if file.ends_with(".gz") { gzip(&log) } else { log }
 }
 
 /// Writes a file, as a collector that has written it before would; whether anything was written.
