@@ -287,9 +287,17 @@ fn kill(args: &[String], millis: u64) {
     child.wait().expect("it ends");
 }
 
+/// A folder in memory, where there is such: a store is told to be on disk after each run, some seconds for all
+/// histories together.
+fn folder() -> tempfile::TempDir {
+    let memory = Path::new("/dev/shm");
+    let folder = if memory.is_dir() { tempfile::tempdir_in(memory) } else { tempfile::tempdir() };
+    folder.expect("a folder")
+}
+
 /// Tells one history; what happened in it, if it went wrong.
 fn tell(pool: &Pool, seed: u64) -> Result<(), String> {
-    let folder = tempfile::tempdir().expect("a folder");
+    let folder = folder();
     let mut history = History::new(pool, seed, folder.path());
     let result = history.run();
     result.map_err(|why| {
