@@ -10,6 +10,7 @@ use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 use walkdir::{DirEntry, WalkDir};
 
+use crate::bundle::Packed;
 use crate::paths::{plain, slashed};
 use crate::place::Member;
 use crate::watch::{self, Hung};
@@ -97,16 +98,43 @@ pub struct Found {
     pub file: PathBuf,
     /// How it is shown.
     pub shown: String,
-    /// Its path below the one given, with archives as folders.
-    pub inside: String,
+    /// Its path below the one given, with archives as folders, where it is another one than is shown.
+    inside: Option<String>,
     /// Its size.
     pub bytes: u64,
     /// What the system says of the file that it is, or lies in.
     pub stat: Stat,
     /// Which part of the file it is, if the file is an archive.
-    pub member: Option<Member>,
+    pub member: Option<Box<Member>>,
     /// Which of the paths given.
     pub root: usize,
+}
+
+impl Found {
+    /// Its path below the one given, with archives as folders.
+    pub fn inside(&self) -> &str {
+        self.inside.as_deref().unwrap_or(&self.shown)
+    }
+
+    /// The content of this gzip file.
+    pub fn content(self, name: String) -> Found {
+        let (inside, shown) = (self.inside().to_owned(), format!("{}!/{name}", self.shown));
+        let member = Some(Box::new(Member::of_gzip(name)));
+        Found { inside: Some(inside), shown, member, ..self }
+    }
+
+    /// A log in this archive.
+    pub fn member(&self, log: Packed) -> Found {
+        Found {
+            file: self.file.clone(),
+            shown: format!("{}!/{}", self.shown, log.member.name),
+            inside: Some(format!("{}!/{}", self.inside(), log.inside)),
+            bytes: log.bytes,
+            stat: self.stat,
+            member: Some(Box::new(log.member)),
+            root: self.root,
+        }
+    }
 }
 
 /// A path given, and how it names what lies under it.
@@ -237,6 +265,7 @@ fn look_at(
     }
     let stat = entry.metadata().map_or_else(|_| Stat::default(), |metadata| Stat::of(&metadata));
     let inside = if root.is_file { slashed(&root.path) } else { root.below(entry.path()) };
+    let inside = Some(inside).filter(|inside| *inside != shown);
     let file = entry.into_path();
     Ok(Some(Found { file, shown, inside, bytes: stat.bytes, stat, member: None, root: number }))
 }
