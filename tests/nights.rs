@@ -1,5 +1,6 @@
 //! What a night costs when nothing is new, and its news: each is told once, however many nights follow.
 
+mod batch;
 mod program;
 mod simulation;
 
@@ -9,84 +10,10 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::{Duration, SystemTime};
 
+use batch::Batch;
 use program::{copy, count, files, list, root, run, text, write};
-use rusqlite::Connection;
 use serde_json::Value;
 use simulation::Fleet;
-
-/// A share and its store.
-struct Batch {
-    folder: tempfile::TempDir,
-    more: Vec<String>,
-}
-
-impl Batch {
-    fn new() -> Batch {
-        Batch { folder: tempfile::tempdir().expect("a folder"), more: Vec::new() }
-    }
-
-    fn share(&self) -> PathBuf {
-        self.folder.path().join("share")
-    }
-
-    fn store(&self) -> String {
-        self.folder.path().join("store").to_string_lossy().into_owned()
-    }
-
-    /// Lays a sample's device, or those of its logs that fit, on the share.
-    fn add(&self, device: &str, fits: impl Fn(&str) -> bool) {
-        let from = root().join("samples").join(device);
-        let name = device.rsplit('/').next().expect("a device");
-        for file in files(&from).iter().filter(|own| fits(&own.to_string_lossy())) {
-            let bytes = fs::read(from.join(file)).expect("a sample");
-            self.put(&Path::new(name).join(file), &bytes);
-        }
-    }
-
-    /// Writes a file that is as old as those of last year.
-    fn put(&self, file: &Path, bytes: &[u8]) {
-        let path = self.share().join(file);
-        write(&path, bytes);
-        let file = fs::OpenOptions::new().append(true).open(&path).expect("opened");
-        let hour = Duration::from_secs(3_600);
-        file.set_modified(SystemTime::now() - hour).expect("a time");
-    }
-
-    /// A night; its news.
-    fn night(&self) -> Value {
-        let news = self.folder.path().join("news.json");
-        let (share, own) = (self.share(), news.to_string_lossy().into_owned());
-        let share = share.to_string_lossy().into_owned();
-        let mut args = vec!["nightly".to_owned(), share, "--store".to_owned(), self.store()];
-        args.extend(["--no-progress".to_owned(), "-o".to_owned(), own]);
-        args.extend(self.more.iter().cloned());
-        let outcome = run(&args);
-        assert_eq!(outcome.status, 0, "{}", outcome.stderr);
-        serde_json::from_slice(&fs::read(news).expect("news")).expect("JSON")
-    }
-
-    /// A night on which nothing is told.
-    fn quiet_night(&self) {
-        let news = self.night();
-        for told in ["new", "revised", "withdrawn", "worse", "fixed", "silent", "fallen", "warnings"] {
-            assert_eq!(list(&news, told), &[] as &[Value], "{told} is told again");
-        }
-    }
-
-    fn report(&self) -> Value {
-        let outcome = run(&["report", "--store", &self.store(), "--format", "json"]);
-        assert_eq!(outcome.status, 0, "{}", outcome.stderr);
-        outcome.report()
-    }
-
-    /// Lets so many days pass, by what the store remembers.
-    fn days_pass(&self, days: i64) {
-        let db = Connection::open(Path::new(&self.store()).join("store.sqlite")).expect("a store");
-        let age = format!("-{days} days");
-        let query = "UPDATE device SET new_at = strftime('%Y-%m-%dT%H:%M:%SZ', new_at, ?1)";
-        db.execute(query, [age]).expect("older");
-    }
-}
 
 fn ids(incidents: &[Value]) -> BTreeSet<String> {
     incidents.iter().map(|own| text(own, "id").to_owned()).collect()
@@ -139,7 +66,10 @@ fn an_incident_is_new_once_and_revised_once_under_the_same_id() {
     assert_eq!(text(&revised[0]["incident"], "mechanism"), "scan_waited");
     let changed = list(&revised[0], "changed");
     let mechanism = changed.iter().find(|own| own["field"] == "mechanism").expect("changed");
-    assert_eq!((text(mechanism, "before"), text(mechanism, "after")), ("unattributed", "scan_waited"));
+    assert_eq!(
+        (text(mechanism, "before"), text(mechanism, "after")),
+        ("unattributed", "scan_waited")
+    );
     assert!(changed.iter().any(|own| own["field"] == "blocker" && own["before"].is_null()));
     batch.quiet_night();
     // Its history is kept.
@@ -220,7 +150,10 @@ fn a_device_falls_silent_once_whatever_else_is_told_anew() {
     batch.add("scan-waited/PAR-10001", |file| file.ends_with("vulscan.log"));
     assert_eq!(told(&batch.night()), []);
     // It speaks again, and falls silent again.
-    batch.put(Path::new("PAR-10001/sdclient_task1.log"), b"Mon, 24 Mar 2025 12:07:53 Last status: Done\r\n");
+    batch.put(
+        Path::new("PAR-10001/sdclient_task1.log"),
+        b"Mon, 24 Mar 2025 12:07:53 Last status: Done\r\n",
+    );
     assert_eq!(told(&batch.night()), []);
     batch.days_pass(8);
     fs::remove_dir_all(batch.share().join("PAR-10001")).expect("removed");
@@ -241,12 +174,15 @@ fn an_agent_that_writes_other_words_is_told_once() {
     for file in &logs {
         let mut log = fs::read(batch.share().join(file)).expect("a log");
         for second in 0..60 {
-            log.extend(format!("2026-01-05 10:00:{second:02} (7-8) zork {second}\r\n").into_bytes());
+            log.extend(
+                format!("2026-01-05 10:00:{second:02} (7-8) zork {second}\r\n").into_bytes(),
+            );
         }
         batch.put(file, &log);
     }
     let fallen = batch.night();
-    let formats: Vec<&str> = list(&fallen, "fallen").iter().map(|own| text(own, "format")).collect();
+    let formats: Vec<&str> =
+        list(&fallen, "fallen").iter().map(|own| text(own, "format")).collect();
     assert_eq!(formats, ["vulscan"]);
     assert_eq!(count(&list(&fallen, "fallen")[0], "lines"), 60 * logs.len() as u64);
     batch.quiet_night();
@@ -283,5 +219,8 @@ fn duckdb_reads_the_facts() {
     assert!(told.status.success(), "{stderr}");
     let incidents = list(&batch.report(), "incidents").len();
     assert!(incidents > 0);
-    assert_eq!(String::from_utf8_lossy(&told.stdout).trim(), format!("{incidents} incidents agree"));
+    assert_eq!(
+        String::from_utf8_lossy(&told.stdout).trim(),
+        format!("{incidents} incidents agree")
+    );
 }
