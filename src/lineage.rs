@@ -237,10 +237,7 @@ impl Estate<'_> {
         };
         let (was, is) = (own.listed.stat.modified, source.stat.modified);
         let older = is < was;
-        let plain = source.member.is_none();
-        // As long as it was, and written since: nothing was appended, so something was written over.
-        let over = plain && source.bytes == own.listed.bytes && is != was;
-        if over || !self.fits(known, source, own) {
+        if !self.fits(known, source, own) {
             return None;
         }
         let (fate, became) =
@@ -303,8 +300,16 @@ impl Estate<'_> {
     /// Whether a file begins as another one did, all of it.
     fn fits(&self, known: &Recollection, source: &Source, own: &Known) -> bool {
         let print = &known.fingerprint;
+        let plain = source.member.is_none() && own.listed.member.is_none();
+        // As long as it was, and written since: nothing was appended, so something may be written over.
+        let over = plain
+            && source.bytes == own.listed.bytes
+            && source.stat.modified != own.listed.stat.modified;
+        if over && (print.length < source.bytes || !print.is_all()) {
+            return false;
+        }
         let fits = match &source.member {
-            None if own.listed.member.is_none() && source.bytes < own.listed.bytes => return false,
+            None if plain && source.bytes < own.listed.bytes => return false,
             None if source.bytes < print.length => return false,
             None => File::open(&source.file).and_then(|mut file| print.fits(&mut file)),
             Some(member) => {

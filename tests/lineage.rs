@@ -9,7 +9,7 @@ use std::io::{Cursor, Write};
 use std::path::Path;
 
 use batch::Batch;
-use program::{copy, count, files, root, write};
+use program::{count, root};
 use simulation::Fleet;
 use zip::ZipWriter;
 use zip::write::SimpleFileOptions;
@@ -96,13 +96,13 @@ fn a_rotated_log_is_not_read_again() {
     let batch = Batch::new();
     batch.add("scan-waited/PAR-10001", |_| true);
     batch.night();
-    for (from, to) in [("vulscan.log", "vulscan.log.1"), ("vulscan.log.1", "vulscan.log.2")] {
+    for (from, to) in [("vulscan.log", "vulscan.1.log"), ("vulscan.1.log", "vulscan.2.log")] {
         let folder = batch.share().join("PAR-10001/ProgramData/LANDesk/Log");
         fs::rename(folder.join(from), folder.join(to)).expect("rotated");
         let new = b"2025-03-26 08:00:00 (1-2) line\r\n";
         batch.put(&Path::new("PAR-10001").join(SCANNER), new);
         let news = batch.night();
-        assert_eq!(count(&news["run"]["files"], "moved"), 1, "{to}");
+        assert_eq!(count(&news["run"]["files"], "moved"), 1, "{to}: {}", news["run"]);
         assert_eq!(count(&news["run"]["files"], "gone"), 0, "{to}");
         batch.assert_same();
     }
@@ -134,11 +134,11 @@ fn a_device_that_is_called_otherwise_is_not_two() {
     let mut batch = Batch::new();
     let fleet = Fleet::with("full", 2, 3, &["--history-days", "1"]);
     let names = program::names(&fleet.share(), Path::is_dir);
-    copy(&fleet.share().join(&names[0]), &batch.share().join("Paris/PC-1"), |_, bytes| bytes);
+    batch.lay(&fleet.share().join(&names[0]), "Paris/PC-1");
     batch.night();
     batch.assert_same();
     // A namesake at another site.
-    copy(&fleet.share().join(&names[1]), &batch.share().join("Lyon/PC-1"), |_, bytes| bytes);
+    batch.lay(&fleet.share().join(&names[1]), "Lyon/PC-1");
     batch.night();
     batch.assert_same();
     // And all by the names of the sites.
@@ -150,8 +150,7 @@ fn a_device_that_is_called_otherwise_is_not_two() {
     batch.assert_same();
     let news = batch.night();
     assert_eq!(count(&news["run"], "bytes_read"), 0, "{}", news["run"]);
-    assert!(!files(&batch.share()).is_empty());
-    write(&batch.share().join("Lyon/PC-1/vulscan.9.log"), b"2025-03-26 08:00:00 (1-2) line\r\n");
+    batch.put(Path::new("Lyon/PC-1/vulscan.9.log"), b"2025-03-26 08:00:00 (1-2) line\r\n");
     batch.night();
     batch.assert_same();
 }

@@ -74,7 +74,7 @@ fn an_incident_is_new_once_and_revised_once_under_the_same_id() {
     batch.quiet_night();
     // Its history is kept.
     let export = batch.folder.path().join("export").to_string_lossy().into_owned();
-    let outcome = run(&["store", "export", "--store", &batch.store(), "--to", &export]);
+    let outcome = run(&["store", "export", "--store", &batch.store(), &export]);
     assert_eq!(outcome.status, 0, "{}", outcome.stderr);
     let told = fs::read_to_string(Path::new(&export).join("revisions.jsonl")).expect("written");
     let revisions: Vec<Value> =

@@ -46,6 +46,14 @@ impl Batch {
         }
     }
 
+    /// Lays all files of a folder on the share.
+    pub fn lay(&self, from: &Path, to: &str) {
+        for file in files(from) {
+            let bytes = fs::read(from.join(&file)).expect("a log");
+            self.put(&Path::new(to).join(file), &bytes);
+        }
+    }
+
     /// Writes a file that is as old as those of last year.
     pub fn put(&self, file: &Path, bytes: &[u8]) {
         let path = self.share().join(file);
