@@ -6,15 +6,15 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use serde::{Deserialize, Serialize};
-use xxhash_rust::xxh3::Xxh3;
 
+use crate::belonging::{Change, Changes, seen};
 use crate::chronicle::Chronicle;
 use crate::device::{self, DeviceReport};
 use crate::discover::{Device, Share, Skipped, Source};
-use crate::lineage::{Became, Heir, Known, Listed, Memory, count, heirs, is_part_of};
+use crate::lineage::{Became, Heir, Known, Listed, Memory, count, heirs, is_part_of, remembered};
 use crate::news::Files;
 use crate::recollection::{Part, Reading, Watcher, read_parts};
-use crate::store::{DeviceRow, Saved, Store, pack, unpack};
+use crate::store::{Saved, Store, pack, unpack};
 use crate::story::{self, Request};
 use crate::watch::Pulse;
 
@@ -36,8 +36,8 @@ pub struct Batch {
     pub began: String,
     /// All devices.
     pub share: Arc<Share>,
-    /// The numbers of those that have to be looked at, each with what the store says of it.
-    pub changed: Vec<(usize, Option<DeviceRow>)>,
+    /// Those that have to be looked at.
+    changes: Changes,
     /// The store's folder, and connections to it that nobody uses just now.
     folder: PathBuf,
     idle: Mutex<Vec<Store>>,
@@ -67,6 +67,8 @@ pub struct Done {
     pub bytes: u64,
     /// Whether something new came of it.
     pub is_new: bool,
+    /// Devices that are this one now.
+    pub absorbed: Vec<String>,
 }
 
 impl Batch {
@@ -75,12 +77,12 @@ impl Batch {
         request: Request,
         keys: (u64, u64),
         night: (String, String),
-        (share, changed): (Arc<Share>, Vec<(usize, Option<DeviceRow>)>),
+        (share, changes): (Arc<Share>, Changes),
         folder: &Path,
     ) -> Batch {
         let ((reading, telling), (night, began)) = (keys, night);
         let (folder, idle) = (folder.to_owned(), Mutex::default());
-        Batch { request, reading, telling, night, began, share, changed, folder, idle }
+        Batch { request, reading, telling, night, began, share, changes, folder, idle }
     }
 
     /// Reads what is new of a device and tells its story. `count` is told of bytes as they are read.
@@ -88,13 +90,25 @@ impl Batch {
     /// # Errors
     /// Of the store.
     pub fn device(&self, at: usize, pulse: &Pulse, count: &dyn Fn(u64)) -> Result<Done, String> {
-        let (number, row) = &self.changed[at];
-        let found = &self.share.devices[*number];
-        let (known, before) = self.known(&found.name, row.is_some())?;
-        let anew = row.as_ref().is_some_and(|row| row.reading != self.reading);
+        let Change { number, row, absorbs } = &self.changes.changed[at];
+        let found = self.found(at);
+        let (mut known, before) = self.known(&found.name, row.is_some())?;
+        for name in absorbs {
+            known.extend(self.known(name, true)?.0);
+        }
+        let is_absent = found.sources.is_empty();
+        let anew =
+            row.as_ref().is_some_and(|row| row.reading != self.reading) || !absorbs.is_empty();
         let formats = &self.request.formats;
         let bytes_before = bytes_of(&known);
-        let heirs = heirs(found.sources.clone(), known, formats, &self.night, anew);
+        let heirs = if is_absent {
+            remembered(known, formats)
+        } else {
+            let others =
+                |own: &Listed| self.changes.places.device(own).is_some_and(|at| at != *number);
+            known.retain(|own| own.listed.gone.is_some() || !others(&own.listed));
+            heirs(found.sources.clone(), known, formats, &self.night, anew)
+        };
         let (device, parts, mut lines) = parted(&found.name, heirs);
         let numbers: BTreeMap<&str, usize> =
             found.sources.iter().enumerate().map(|(at, own)| (own.shown.as_str(), at)).collect();
@@ -118,6 +132,8 @@ impl Batch {
         let files = counted(&lines);
         let is_new = row.is_none() || bytes_of_readings(&readings) != bytes_before;
         let (known, seen) = self.known_now(&device.sources, readings, &lines);
+        // What comes back is looked at as if it had never been away.
+        let seen = row.as_ref().filter(|_| is_absent).map_or(seen, |row| row.seen);
         let memory = Memory { known, warnings };
         let saved = Saved {
             name: device.name.clone(),
@@ -126,7 +142,7 @@ impl Batch {
             report: Vec::new(),
             chronicle: Vec::new(),
             telling: self.telling,
-            reading: self.reading,
+            reading: row.as_ref().filter(|_| is_absent).map_or(self.reading, |row| row.reading),
             new_at: row.as_ref().filter(|_| !is_new).map_or(&self.began, |row| &row.new_at).clone(),
             months: Vec::new(),
         };
@@ -136,7 +152,15 @@ impl Batch {
         let months = months(&report, chronicle.as_ref());
         let chronicle = chronicle.as_ref().map(pack).unwrap_or_default();
         let saved = Saved { chronicle, months, ..saved };
-        Ok(Done { saved, report, before, files, bytes: read.get(), is_new })
+        let (bytes, absorbed) = (read.get(), absorbs.clone());
+        Ok(Done { saved, report, before, files, bytes, is_new, absorbed })
+    }
+
+    /// What was found of a device that has to be looked at.
+    pub fn found(&self, at: usize) -> &Device {
+        let number = self.changes.changed[at].number;
+        let there = self.share.devices.len();
+        self.share.devices.get(number).unwrap_or_else(|| &self.changes.absent[number - there])
     }
 
     /// What the store knows of a device.
@@ -180,23 +204,6 @@ impl Batch {
         let seen = if trusted { seen(&there, &self.request) } else { 0 };
         (known, seen)
     }
-}
-
-/// Stands for a device's files as they are: other files, another number. Never 0.
-pub fn seen(sources: &[&Source], request: &Request) -> u64 {
-    let mut hash = Xxh3::new();
-    for source in sources {
-        let file = source.file.to_string_lossy();
-        let member = source.member.as_ref().map_or("", |member| &member.name);
-        let format = &request.formats.formats[source.format].name;
-        let task = source.task.as_deref().unwrap_or_default();
-        for text in [&*file, &source.shown, member, format, task] {
-            hash.update(&(text.len() as u64).to_le_bytes());
-            hash.update(text.as_bytes());
-        }
-        hash.update(&source.stat.bytes());
-    }
-    hash.digest().max(1)
 }
 
 /// What is known of a file while it is read with others.

@@ -38,6 +38,27 @@ impl Fingerprint {
         Ok(self.compare(file)?.is_some())
     }
 
+    /// The same of a member of an archive, which can only be read from its begin on.
+    ///
+    /// # Errors
+    /// Of the archive.
+    pub fn fits_content(&self, content: &mut dyn Read) -> io::Result<bool> {
+        let count = window(self.length);
+        let mut head = vec![0; count];
+        if !fill(content, &mut head)? || xxh3_128(&head) != self.head {
+            return Ok(false);
+        }
+        let between = self.length.saturating_sub(2 * count as u64);
+        if io::copy(&mut content.take(between), &mut io::sink())? != between {
+            return Ok(false);
+        }
+        // Of a short one both windows share bytes.
+        let mut rest = vec![0; usize::try_from(self.length - between).map_or(0, |all| all - count)];
+        let there = fill(content, &mut rest)?;
+        let tail = [head, rest].concat();
+        Ok(there && xxh3_128(&tail[tail.len() - count..]) == self.tail)
+    }
+
     /// The bytes that were compared, at the begin and before `length`, if they are as these were;
     /// leaves the file at `length`.
     ///
@@ -61,7 +82,7 @@ fn window(length: u64) -> usize {
 }
 
 /// Fills `bytes`; `false` if the file ends before.
-fn fill(file: &mut File, bytes: &mut [u8]) -> io::Result<bool> {
+fn fill(file: &mut (impl Read + ?Sized), bytes: &mut [u8]) -> io::Result<bool> {
     match file.read_exact(bytes) {
         Ok(()) => Ok(true),
         Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => Ok(false),
@@ -79,14 +100,17 @@ mod tests {
     fn a_file_that_grew_fits_and_any_other_does_not() {
         let mut file = tempfile::tempfile().expect("a file");
         let text: Vec<u8> = (0..20_000u32).flat_map(u32::to_le_bytes).collect();
-        for length in [0, 1, 100, WINDOW, WINDOW + 1, 50_000] {
+        for length in [0, 1, 100, WINDOW, WINDOW + 1, 2 * WINDOW, 2 * WINDOW + 1, 50_000] {
             let before = &text[..length];
             let print = Fingerprint::new(length as u64, before, before);
             let mut put = |bytes: &[u8]| {
                 file.set_len(0).expect("cut");
                 file.seek(SeekFrom::Start(0)).expect("at its start");
                 file.write_all(bytes).expect("written");
-                print.fits(&mut file).expect("read")
+                let fits = print.fits(&mut file).expect("read");
+                let content = print.fits_content(&mut &*bytes).expect("read");
+                assert_eq!(fits, content, "{length}: as a member of an archive");
+                fits
             };
             assert!(put(before), "{length}: the same");
             assert!(put(&text), "{length}: grown");

@@ -7,11 +7,13 @@ use std::fs::File;
 use provtrace_parsers::format::Formats;
 use serde::{Deserialize, Serialize};
 
+use crate::bundle;
 use crate::discover::Source;
 use crate::ingest::DeviceLogs;
 use crate::news::Files;
 use crate::paths::slashed;
-use crate::place::Member;
+use crate::place::{self, Member};
+use crate::recognise::is_looked_at;
 use crate::recollection::{self, Fate, Part, Reading, Recollection};
 use crate::walk::Stat;
 
@@ -184,10 +186,22 @@ pub fn heirs(
     heirs
 }
 
-/// Where a file lies, and which member of it is meant.
-type Place = (String, Option<String>);
+/// The files of a device of which none is to be had: they stay known as they are.
+pub fn remembered(known: Vec<Known>, formats: &Formats) -> Vec<Heir> {
+    let heir = |own: Known| Heir {
+        source: own.listed.source(formats),
+        part: Part { fate: Fate::Gone, known: Some(own.reading) },
+        became: Became::LongGone,
+        gone: own.listed.gone,
+    };
+    known.into_iter().map(heir).collect()
+}
 
-fn place(source: &Source) -> Place {
+/// Where a file lies, and which member of it is meant.
+pub type Place = (String, Option<String>);
+
+/// Of a file that was found.
+pub fn place(source: &Source) -> Place {
     (slashed(&source.file), source.member.as_ref().map(|member| member.name.clone()))
 }
 
@@ -221,9 +235,12 @@ impl Estate<'_> {
                 gone: None,
             });
         };
-        let older = source.stat.modified < own.listed.stat.modified;
-        let fits = source.member.is_none() && self.fits(known, source, own);
-        if !fits {
+        let (was, is) = (own.listed.stat.modified, source.stat.modified);
+        let older = is < was;
+        let plain = source.member.is_none();
+        // As long as it was, and written since: nothing was appended, so something was written over.
+        let over = plain && source.bytes == own.listed.bytes && is != was;
+        if over || !self.fits(known, source, own) {
             return None;
         }
         let (fate, became) =
@@ -234,9 +251,6 @@ impl Estate<'_> {
 
     /// What this file was before it got its name: one of which nothing is left in its place.
     fn elsewhere(&mut self, source: &Source) -> Option<Heir> {
-        if source.member.is_some() {
-            return None;
-        }
         let format = &self.formats.formats[source.format].name;
         let mut at = None;
         for (place, own) in self.known.iter().enumerate() {
@@ -244,7 +258,6 @@ impl Estate<'_> {
             let Ok(known) = &own.reading else { continue };
             let alike = own.listed.format == *format
                 && own.listed.task == source.task
-                && own.listed.member.is_none()
                 && known.fingerprint.length >= LEAST;
             if alike && self.tried < MOST_TRIED {
                 self.tried += 1;
@@ -256,20 +269,28 @@ impl Estate<'_> {
         }
         let own = self.known[at?].take()?;
         let same = own.listed.trusted && own.listed.stat.modified == source.stat.modified;
-        let same = same && own.listed.bytes == source.bytes;
+        let plain = own.listed.member.is_none() && source.member.is_none();
+        let same = same && plain && own.listed.bytes == source.bytes;
         let fate = if same { Fate::Same } else { Fate::Grown };
         let part = Part { fate, known: Some(own.reading) };
         Some(Heir { source: source.clone(), part, became: Became::Moved, gone: None })
     }
 
-    /// Whether a file begins as another one did.
+    /// Whether a file begins as another one did, all of it.
     fn fits(&self, known: &Recollection, source: &Source, own: &Known) -> bool {
-        let length = known.fingerprint.length;
-        let opened = source.bytes >= length && own.listed.member.is_none();
-        opened
-            && File::open(&source.file)
-                .and_then(|mut file| known.fingerprint.fits(&mut file))
-                .unwrap_or(false)
+        let print = &known.fingerprint;
+        let fits = match &source.member {
+            None if own.listed.member.is_none() && source.bytes < own.listed.bytes => return false,
+            None if source.bytes < print.length => return false,
+            None => File::open(&source.file).and_then(|mut file| print.fits(&mut file)),
+            Some(member) => {
+                let is_log = |name: &str| is_looked_at(name, self.formats);
+                let member = bundle::placed(&source.file, member, &is_log);
+                place::open(&source.file, Some(&member))
+                    .and_then(|mut content| print.fits_content(&mut content))
+            }
+        };
+        fits.unwrap_or(false)
     }
 
     /// What has no heir is gone, and stays known.

@@ -5,6 +5,7 @@ mod account;
 mod archive;
 mod axis;
 mod batch;
+mod belonging;
 mod blame;
 mod block;
 mod bundle;

@@ -6,11 +6,12 @@ use std::time::{Duration, Instant};
 
 use provtrace_parsers::stamp::Stamp;
 
-use crate::batch::{Batch, Done, Told, hung, seen};
+use crate::batch::{Batch, Done, Told, hung};
+use crate::belonging;
 use crate::cli::{NewsCondition, NightlyArgs};
 use crate::clock::{self, Window, show_utc};
 use crate::digest::{self, Frame, Outlook, Work};
-use crate::discover::{Device, Share, Source};
+use crate::discover::{Device, Share};
 use crate::facts;
 use crate::failure::Failure;
 use crate::history;
@@ -191,9 +192,11 @@ impl Run {
         settings: &Settings,
     ) -> Result<(), String> {
         let keys = (settings.reading(), settings.telling());
-        let changed = self.changed(share, &request, keys);
-        let bytes = changed.iter().map(|(at, _)| share.devices[*at].bytes()).sum();
-        let progress = Arc::new(Progress::of_batch(bytes, changed.len() as u64, args.no_progress));
+        let changes = belonging::changes(&self.store, &self.rows, share, &request, keys)?;
+        self.unchanged = changes.unchanged;
+        let there = changes.changed.iter().filter_map(|own| share.devices.get(own.number));
+        let (bytes, count) = (there.map(Device::bytes).sum(), changes.changed.len());
+        let progress = Arc::new(Progress::of_batch(bytes, count as u64, args.no_progress));
         let day = self.night.began.get(..10).unwrap_or_default();
         let label = format!("{day}, run {}", self.night.number);
         let night = (label, self.night.began.clone());
@@ -201,7 +204,7 @@ impl Run {
             request,
             keys,
             night,
-            (Arc::clone(share), changed),
+            (Arc::clone(share), changes),
             &self.store.folder,
         ));
         let work = {
@@ -220,13 +223,12 @@ impl Run {
         );
         let limit = Duration::from_secs(args.file_timeout);
         let mut failed = Ok(());
-        watch::each(batch.changed.len(), threads, limit, Arc::new(work), |at, done| {
+        watch::each(count, threads, limit, Arc::new(work), |at, done| {
             let kept = match done {
                 Ok(Ok(done)) => self.keep(done),
                 Ok(Err(why)) => Err(why),
                 Err(watch::Hung { part }) => {
-                    let device = &batch.share.devices[batch.changed[at].0];
-                    self.skipped.insert(hung(device, part, limit.as_secs()));
+                    self.skipped.insert(hung(batch.found(at), part, limit.as_secs()));
                     Ok(())
                 }
             };
@@ -240,33 +242,12 @@ impl Run {
         failed.and_then(|()| self.store.commit())
     }
 
-    /// The devices that have to be looked at.
-    fn changed(
-        &mut self,
-        share: &Share,
-        request: &Request,
-        (reading, telling): (u64, u64),
-    ) -> Vec<(usize, Option<DeviceRow>)> {
-        let mut changed = Vec::new();
-        for (at, device) in share.devices.iter().enumerate() {
-            let row = self.rows.get(&device.name);
-            let same = row.is_some_and(|row| {
-                let as_asked = row.reading == reading && row.telling == telling && row.seen != 0;
-                as_asked
-                    && row.seen == seen(&device.sources.iter().collect::<Vec<&Source>>(), request)
-            });
-            if same {
-                self.unchanged += device.sources.len() as u64;
-            } else {
-                changed.push((at, row.cloned()));
-            }
-        }
-        changed
-    }
-
     /// Keeps what was made of a device.
     fn keep(&mut self, done: Done) -> Result<(), String> {
-        let Done { mut saved, report, before, files, bytes, is_new } = done;
+        let Done { mut saved, report, before, files, bytes, is_new, absorbed } = done;
+        for name in absorbed {
+            self.store.forget(&name)?;
+        }
         history::record(&mut self.store, &saved.name, &report.incidents, self.night.number)?;
         let known: BTreeMap<&str, u64> = before
             .iter()

@@ -170,7 +170,7 @@ impl Parts<'_> {
 
     fn read_or_keep(&mut self, source: &Source, part: Part) -> Reading {
         match (part.fate, part.known) {
-            (Fate::Same, Some(Err(unread))) => Err(unread),
+            (Fate::Same | Fate::Gone, Some(Err(unread))) => Err(unread),
             (Fate::Same, Some(Ok(known))) if self.holds(&known, source) => Ok(known),
             (Fate::Gone, Some(Ok(mut known))) => {
                 if !self.is_read_alike(&known, source) {
