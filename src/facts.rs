@@ -6,15 +6,13 @@ use std::fs;
 use std::io::BufWriter;
 use std::path::Path;
 
-use tempfile::NamedTempFile;
-
 use crate::batch::month;
 use crate::chronicle::Chronicle;
 use crate::contract::Incident;
 use crate::paths::{plain, slashed};
 use crate::report::columns::File;
 use crate::report::sheet::{self, Sheet};
-use crate::store::{Store, unpack};
+use crate::store::{self, Store, unpack};
 
 /// Devices whose chronicles are in memory at once.
 const AT_ONCE: usize = 250;
@@ -98,30 +96,50 @@ fn write(
 ) -> Result<(), String> {
     let folder = facts.join(kind).join(format!("month={month}"));
     let path = folder.join("part.parquet");
-    let shown = slashed(&path);
-    let failed = |error: &std::io::Error| format!("{shown}: {}", plain(error));
-    fs::create_dir_all(&folder).map_err(|error| failed(&error))?;
-    let new = NamedTempFile::new_in(&folder).map_err(|error| failed(&error))?;
+    fs::create_dir_all(&folder).map_err(|error| failed(&path, &error))?;
+    // Of a run that was killed one may be left: nobody else writes here, so it is written over.
+    let new = folder.join("part.new");
+    let written = written(&new, &path, kind, rows);
+    if written.is_err() {
+        // A full disk needs the room.
+        let _ = fs::remove_file(&new);
+    }
+    written
+}
+
+/// Writes it beside its place, and puts it there.
+fn written(
+    new: &Path,
+    path: &Path,
+    kind: &str,
+    rows: impl FnOnce(&mut dyn FnMut(&Sheet<'_>) -> Result<(), String>) -> Result<(), String>,
+) -> Result<(), String> {
+    let told = |error: std::io::Error| failed(path, &error);
+    let out = fs::File::create(new).map_err(told)?;
     let empty: Sheet<'_> = match kind {
         "incidents" => sheet::incidents(&[]),
         "steps" => sheet::step_runs(&[]),
         _lifetimes => sheet::lifetimes(&[]),
     };
-    let told = |error: std::io::Error| failed(&error);
-    let mut file = File::new(&empty, BufWriter::new(new)).map_err(told)?;
+    let mut file = File::new(&empty, BufWriter::new(out)).map_err(told)?;
     rows(&mut |sheet| file.rows(sheet).map_err(told))?;
-    let out = file.finish().map_err(told)?;
-    let new = out.into_inner().map_err(|error| failed(error.error()))?;
-    new.as_file().sync_all().map_err(|error| failed(&error))?;
-    new.persist(&path).map_err(|error| failed(&error.error))?;
-    Ok(())
+    let out = file.finish().map_err(told)?.into_inner();
+    let out = out.map_err(|error| failed(path, error.error()))?;
+    out.sync_all().map_err(told)?;
+    // Windows refuses to put it in the place of one that is open.
+    drop(out);
+    fs::rename(new, path).map_err(told)
+}
+
+fn failed(path: &Path, error: &std::io::Error) -> String {
+    format!("{}: {}; {}", slashed(path), plain(error), store::remedy(error))
 }
 
 /// Takes a folder of facts away, if it is there.
 fn remove(folder: &Path) -> Result<(), String> {
     match fs::remove_dir_all(folder) {
         Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
-            Err(format!("{}: {}", slashed(folder), plain(&error)))
+            Err(failed(folder, &error))
         }
         Ok(()) | Err(_) => Ok(()),
     }

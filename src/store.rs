@@ -4,7 +4,7 @@
 
 use std::collections::BTreeMap;
 use std::fs::{self, File, OpenOptions, TryLockError};
-use std::io::Write;
+use std::io::{ErrorKind, Write};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -24,7 +24,11 @@ const DATABASE: &str = "store.sqlite";
 /// The largest value that is taken out, in bytes: a device keeps 64 MiB of text, and what is around it.
 const MOST: usize = 1 << 30;
 /// What is written at once, in bytes.
-const AT_ONCE: usize = 8 << 20;
+const AT_ONCE: usize = 1 << 20;
+
+/// What to do when a disk is full, and where nobody may write.
+const MAKE_ROOM: &str = "make room; the next run goes on where this one stopped";
+const CHECK_WHO: &str = "check who may write there";
 
 /// The tables of version 1.
 const TABLES: &str = "
@@ -151,7 +155,7 @@ impl Store {
     /// It is no store, of a later version, damaged, or somebody writes to it.
     pub fn write(folder: &Path) -> Result<Store, String> {
         let shown = slashed(folder);
-        fs::create_dir_all(folder).map_err(|error| format!("{shown}: {}", plain(&error)))?;
+        fs::create_dir_all(folder).map_err(|error| cant(folder, &error))?;
         let is_new = !folder.join(DATABASE).exists();
         if is_new && others(folder) {
             return Err(format!(
@@ -306,7 +310,7 @@ pub fn told(folder: &Path, error: &rusqlite::Error) -> String {
     let (what, do_now) = match error.sqlite_error_code() {
         Some(rusqlite::ErrorCode::DiskFull) => (
             "the disk is full".to_owned(),
-            "make room; the next run goes on where this one stopped",
+            MAKE_ROOM,
         ),
         Some(rusqlite::ErrorCode::NotADatabase) => {
             ("is no database".to_owned(), "give another folder, or put a copy in its place")
@@ -316,11 +320,26 @@ pub fn told(folder: &Path, error: &rusqlite::Error) -> String {
             "put a copy in its place, or give a new folder: all is read again then",
         ),
         Some(rusqlite::ErrorCode::ReadOnly | rusqlite::ErrorCode::PermissionDenied) => {
-            ("can't be written to".to_owned(), "check who may write there")
+            ("can't be written to".to_owned(), CHECK_WHO)
         }
         _other => (error.to_string(), "check the disk and who may write there"),
     };
     format!("{shown}: {what}; {do_now}")
+}
+
+/// What to do about a file of the store that can't be written.
+pub fn remedy(error: &std::io::Error) -> &'static str {
+    match error.kind() {
+        ErrorKind::StorageFull | ErrorKind::QuotaExceeded => MAKE_ROOM,
+        ErrorKind::PermissionDenied | ErrorKind::ReadOnlyFilesystem => CHECK_WHO,
+        ErrorKind::NotADirectory | ErrorKind::AlreadyExists => "give a folder with --store",
+        _other => "check the disk and who may write there",
+    }
+}
+
+/// What is said of a store's folder that can't be written to.
+fn cant(folder: &Path, error: &std::io::Error) -> String {
+    format!("{}: {}; {}", slashed(folder), plain(error), remedy(error))
 }
 
 /// Whether a folder has files that no store has.
@@ -335,7 +354,7 @@ fn others(folder: &Path) -> bool {
 /// Holds a folder for this process; the system gives it free, however the process ends.
 fn lock(folder: &Path) -> Result<File, String> {
     let shown = slashed(folder);
-    let failed = |error: &std::io::Error| format!("{shown}: {}", plain(error));
+    let failed = |error: &std::io::Error| cant(folder, error);
     let path = folder.join("lock");
     let file = OpenOptions::new().create(true).truncate(false).write(true).open(&path);
     let file = file.map_err(|error| failed(&error))?;
