@@ -138,9 +138,7 @@ fn failed(path: &Path, error: &std::io::Error) -> String {
 /// Takes a folder of facts away, if it is there.
 fn remove(folder: &Path) -> Result<(), String> {
     match fs::remove_dir_all(folder) {
-        Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
-            Err(failed(folder, &error))
-        }
+        Err(error) if error.kind() != std::io::ErrorKind::NotFound => Err(failed(folder, &error)),
         Ok(()) | Err(_) => Ok(()),
     }
 }

@@ -30,6 +30,9 @@ const AT_ONCE: usize = 1 << 20;
 const MAKE_ROOM: &str = "make room; the next run goes on where this one stopped";
 const CHECK_WHO: &str = "check who may write there";
 
+/// What to do with a database that is lost.
+const PUT_BACK: &str = "put a copy in its place, or give a new folder: all is read again then";
+
 /// The tables of version 1.
 const TABLES: &str = "
 CREATE TABLE fact(name TEXT PRIMARY KEY, value BLOB NOT NULL) STRICT;
@@ -162,6 +165,10 @@ impl Store {
                 "{shown}: has other files in it, and is no store; give an empty folder"
             ));
         }
+        // A run that was killed at once leaves an empty file, but no facts.
+        if is_empty(folder) && folder.join("facts").exists() {
+            return Err(emptied(folder));
+        }
         let lock = lock(folder)?;
         let db = Connection::open(folder.join(DATABASE));
         let db = db.map_err(|error| told(folder, &error))?;
@@ -178,6 +185,9 @@ impl Store {
         if !folder.join(DATABASE).is_file() {
             let shown = slashed(folder);
             return Err(format!("{shown}: no store lies there; `provtrace nightly` makes one"));
+        }
+        if is_empty(folder) {
+            return Err(emptied(folder));
         }
         let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
         let db = Connection::open_with_flags(folder.join(DATABASE), flags);
@@ -308,17 +318,9 @@ impl Store {
 pub fn told(folder: &Path, error: &rusqlite::Error) -> String {
     let shown = slashed(&folder.join(DATABASE));
     let (what, do_now) = match error.sqlite_error_code() {
-        Some(rusqlite::ErrorCode::DiskFull) => (
-            "the disk is full".to_owned(),
-            MAKE_ROOM,
-        ),
-        Some(rusqlite::ErrorCode::NotADatabase) => {
-            ("is no database".to_owned(), "give another folder, or put a copy in its place")
-        }
-        Some(rusqlite::ErrorCode::DatabaseCorrupt) => (
-            "is damaged".to_owned(),
-            "put a copy in its place, or give a new folder: all is read again then",
-        ),
+        Some(rusqlite::ErrorCode::DiskFull) => ("the disk is full".to_owned(), MAKE_ROOM),
+        Some(rusqlite::ErrorCode::NotADatabase) => ("is no database".to_owned(), PUT_BACK),
+        Some(rusqlite::ErrorCode::DatabaseCorrupt) => ("is damaged".to_owned(), PUT_BACK),
         Some(rusqlite::ErrorCode::ReadOnly | rusqlite::ErrorCode::PermissionDenied) => {
             ("can't be written to".to_owned(), CHECK_WHO)
         }
@@ -335,6 +337,15 @@ pub fn remedy(error: &std::io::Error) -> &'static str {
         ErrorKind::NotADirectory | ErrorKind::AlreadyExists => "give a folder with --store",
         _other => "check the disk and who may write there",
     }
+}
+
+/// Whether the database is a file without a byte.
+fn is_empty(folder: &Path) -> bool {
+    folder.join(DATABASE).metadata().is_ok_and(|about| about.len() == 0)
+}
+
+fn emptied(folder: &Path) -> String {
+    format!("{}: is empty; {PUT_BACK}", slashed(&folder.join(DATABASE)))
 }
 
 /// What is said of a store's folder that can't be written to.

@@ -127,9 +127,8 @@ pub fn assert_whole(store: &Path) {
     assert_eq!(outcome.status, 0, "{}{}", outcome.stdout, outcome.stderr);
     assert!(outcome.stdout.ends_with(": whole\n"), "{}", outcome.stdout);
     let names = program::names(store, |_| true);
-    let known = |name: &String| {
-        ["facts", "lock", "lock.holder", "store.sqlite"].contains(&name.as_str())
-    };
+    let known =
+        |name: &String| ["facts", "lock", "lock.holder", "store.sqlite"].contains(&name.as_str());
     assert!(names.iter().all(known), "{names:?}");
     let part = |file: &PathBuf| file.file_name().is_some_and(|name| name == "part.parquet");
     let facts: Vec<PathBuf> = facts(store).into_keys().collect();
