@@ -167,7 +167,7 @@ impl File<'_> {
                 return Err(self.error(&value.span(), what));
             }
         };
-        let path = self.from_here(flag, &text);
+        let path = self.path_or_text(flag, &text);
         if flag.is_positional() {
             return Ok(path);
         }
@@ -177,7 +177,7 @@ impl File<'_> {
     }
 
     /// A path of the file is relative to the file's folder; `-` stands for standard input or output.
-    fn from_here(&self, flag: &Arg, text: &str) -> OsString {
+    fn path_or_text(&self, flag: &Arg, text: &str) -> OsString {
         if flag.get_value_hint() != ValueHint::AnyPath || text.is_empty() || text == "-" {
             return text.into();
         }
@@ -337,7 +337,7 @@ mod tests {
     #[test]
     fn the_example_is_right() {
         let (args, warnings, folder) = expanded(include_str!("../docs/deploy/nightly.toml"), &[]);
-        assert_eq!(args.input.paths, [folder.join("/srv/provision-logs")]);
+        assert_eq!(args.input.paths, [folder.join(Path::new("/srv/provision-logs"))]);
         assert_eq!((args.output.len(), warnings.len()), (2, 0));
     }
 

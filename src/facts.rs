@@ -3,8 +3,10 @@
 
 use std::collections::BTreeMap;
 use std::fs;
-use std::io::BufWriter;
-use std::path::Path;
+use std::io::{BufWriter, Read, Seek, SeekFrom};
+use std::path::{Path, PathBuf};
+
+use tempfile::{NamedTempFile, TempPath};
 
 use crate::batch::month;
 use crate::chronicle::Chronicle;
@@ -38,25 +40,57 @@ pub fn refresh(store: &mut Store, incidents: &[Incident], names: &Names) -> Resu
                 remove(&facts.join(kind).join(format!("month={stale}")))?;
             }
         } else {
-            write(&facts, "incidents", &stale, |file| file(&sheet::incidents(&own)))?;
-            let each = |file: &mut dyn FnMut(&Sheet<'_>) -> Result<(), String>, steps: bool| {
-                for devices in devices.chunks(AT_ONCE) {
-                    let chronicles = chronicles(store, devices, &stale, names)?;
-                    if steps {
-                        file(&sheet::step_runs(&chronicles))?;
-                    } else {
-                        file(&sheet::lifetimes(&chronicles))?;
-                    }
-                }
-                Ok(())
-            };
-            write(&facts, "steps", &stale, |file| each(file, true))?;
-            write(&facts, "lifetimes", &stale, |file| each(file, false))?;
+            let mut sheets = [
+                Partition::new(&facts, "incidents", &stale, &sheet::incidents(&[]))?,
+                Partition::new(&facts, "lifetimes", &stale, &sheet::lifetimes(&[]))?,
+                Partition::new(&facts, "steps", &stale, &sheet::step_runs(&[]))?,
+            ];
+            sheets[0].rows(&sheet::incidents(&own))?;
+            for devices in devices.chunks(AT_ONCE) {
+                let chronicles = chronicles(store, devices, &stale, names)?;
+                sheets[1].rows(&sheet::lifetimes(&chronicles))?;
+                sheets[2].rows(&sheet::step_runs(&chronicles))?;
+            }
+            sheets.into_iter().try_for_each(Partition::finish)?;
         }
         store.set_fresh(&stale)?;
         store.commit()?;
     }
     Ok(())
+}
+
+/// Marks the months as stale of which a file is not there, or is no whole one.
+///
+/// # Errors
+/// Of the store.
+pub fn mend(store: &mut Store) -> Result<(), String> {
+    for month in store.months()? {
+        if KINDS.iter().any(|kind| fault(&store.folder, kind, &month).is_some()) {
+            store.set_month_stale(&month)?;
+        }
+    }
+    Ok(())
+}
+
+/// What is wrong with a file of facts: where it lies, and why.
+pub fn fault(store: &Path, kind: &str, month: &str) -> Option<String> {
+    let path = store.join("facts").join(kind).join(format!("month={month}")).join("part.parquet");
+    let why = match ends(&path) {
+        Ok(ends) if ends == [*b"PAR1"; 2] => return None,
+        Ok(_) => "is damaged".to_owned(),
+        Err(error) => plain(&error),
+    };
+    Some(format!("{}: {why}; the next run of nightly writes it", slashed(&path)))
+}
+
+/// How a file begins and ends.
+fn ends(path: &Path) -> std::io::Result<[[u8; 4]; 2]> {
+    let mut file = fs::File::open(path)?;
+    let mut ends = [[0; 4]; 2];
+    file.read_exact(&mut ends[0])?;
+    file.seek(SeekFrom::End(-4))?;
+    file.read_exact(&mut ends[1])?;
+    Ok(ends)
 }
 
 /// The folders of facts.
@@ -87,48 +121,48 @@ fn chronicles(
     Ok(chronicles)
 }
 
-/// Writes one file of facts, whole or not at all.
-fn write(
-    facts: &Path,
-    kind: &str,
-    month: &str,
-    rows: impl FnOnce(&mut dyn FnMut(&Sheet<'_>) -> Result<(), String>) -> Result<(), String>,
-) -> Result<(), String> {
-    let folder = facts.join(kind).join(format!("month={month}"));
-    let path = folder.join("part.parquet");
-    fs::create_dir_all(&folder).map_err(|error| failed(&path, &error))?;
-    // Of a run that was killed one may be left: nobody else writes here, so it is written over.
-    let new = folder.join("part.new");
-    let written = written(&new, &path, kind, rows);
-    if written.is_err() {
-        // A full disk needs the room.
-        let _ = fs::remove_file(&new);
-    }
-    written
+/// A file of facts that is written: it is whole, or not there.
+struct Partition {
+    file: File<BufWriter<NamedTempFile>>,
+    path: PathBuf,
 }
 
-/// Writes it beside its place, and puts it there.
-fn written(
-    new: &Path,
-    path: &Path,
-    kind: &str,
-    rows: impl FnOnce(&mut dyn FnMut(&Sheet<'_>) -> Result<(), String>) -> Result<(), String>,
-) -> Result<(), String> {
-    let told = |error: std::io::Error| failed(path, &error);
-    let out = fs::File::create(new).map_err(told)?;
-    let empty: Sheet<'_> = match kind {
-        "incidents" => sheet::incidents(&[]),
-        "steps" => sheet::step_runs(&[]),
-        _lifetimes => sheet::lifetimes(&[]),
-    };
-    let mut file = File::new(&empty, BufWriter::new(out)).map_err(told)?;
-    rows(&mut |sheet| file.rows(sheet).map_err(told))?;
-    let out = file.finish().map_err(told)?.into_inner();
-    let out = out.map_err(|error| failed(path, error.error()))?;
-    out.sync_all().map_err(told)?;
-    // Windows refuses to put it in the place of one that is open.
-    drop(out);
-    fs::rename(new, path).map_err(told)
+impl Partition {
+    fn new(
+        facts: &Path,
+        kind: &str,
+        month: &str,
+        columns: &Sheet<'_>,
+    ) -> Result<Partition, String> {
+        let folder = facts.join(kind).join(format!("month={month}"));
+        let path = folder.join("part.parquet");
+        let file = fs::create_dir_all(&folder)
+            .and_then(|()| beside(&folder))
+            .and_then(|new| File::new(columns, BufWriter::new(new)));
+        Ok(Partition { file: file.map_err(|error| failed(&path, &error))?, path })
+    }
+
+    fn rows(&mut self, sheet: &Sheet<'_>) -> Result<(), String> {
+        self.file.rows(sheet).map_err(|error| failed(&self.path, &error))
+    }
+
+    fn finish(self) -> Result<(), String> {
+        let Partition { file, path } = self;
+        let whole = || {
+            let new = file.finish()?.into_inner().map_err(std::io::IntoInnerError::into_error)?;
+            new.as_file().sync_all()?;
+            new.persist(&path).map_err(|error| error.error)
+        };
+        whole().map(|_| ()).map_err(|error| failed(&path, &error))
+    }
+}
+
+/// A file beside the one that it becomes. Of a run that was killed one may be left: nobody else writes here,
+/// so it is written over.
+fn beside(folder: &Path) -> std::io::Result<NamedTempFile> {
+    let path = folder.join("part.new");
+    let new = fs::File::create(&path)?;
+    Ok(NamedTempFile::from_parts(new, TempPath::try_from_path(path)?))
 }
 
 fn failed(path: &Path, error: &std::io::Error) -> String {

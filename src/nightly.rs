@@ -9,17 +9,18 @@ use provtrace_parsers::stamp::Stamp;
 use crate::batch::{Batch, Done, Told, hung, seen};
 use crate::cli::{NewsCondition, NightlyArgs};
 use crate::clock::{self, Window, show_utc};
+use crate::delivery;
 use crate::digest::{self, Frame, Outlook, Work};
 use crate::discover::{Device, Share, Source};
 use crate::facts;
 use crate::failure::Failure;
 use crate::history;
-use crate::intake::{self, nothing_readable, style, tell_skipped};
+use crate::intake::{self, nothing_readable, tell_skipped};
 use crate::memory::Peak;
 use crate::news::{News, Night, Silent};
 use crate::overlays;
 use crate::progress::Progress;
-use crate::report::{json, metrics, outlet};
+use crate::report::outlet;
 use crate::settings::Settings;
 use crate::sighting::Sightings;
 use crate::store::{DeviceRow, NightRow, Store, pack, unpack};
@@ -43,28 +44,24 @@ pub fn nightly(args: &NightlyArgs) -> Result<u8, Failure> {
     let webhook = webhook.map_err(Failure::Asked)?;
     let (request, settings) = asked(args)?;
     let mut run = Run::begin(args, &request, &settings).map_err(Failure::Asked)?;
-    let share = run.find(args, &request)?;
+    let share = Arc::new(run.find(args, &request)?);
+    let files = outlets.iter().filter_map(|outlet| outlet.path.as_ref());
+    delivery::refuse(files.chain(&args.metrics), &share, &args.store)?;
     run.read(args, &share, request, &settings).map_err(Failure::Asked)?;
-    let (news, night) = run.tell(args, &share, &settings).map_err(Failure::Asked)?;
-    for outlet in &outlets {
-        let mut out = intake::output(outlet.path.as_deref(), &share)?;
-        outlet::news(outlet.medium, &news, style(outlet.path.is_some(), None), &mut out)?;
-        out.finish()?;
-    }
+    let there: BTreeSet<String> = share.devices.iter().map(|own| own.name.clone()).collect();
+    let listed = listed(&share);
+    // From here on only the store is needed.
+    drop(share);
+    let (news, night) = run.tell(args, &there, &listed, &settings).map_err(Failure::Asked)?;
+    delivery::write(&outlets, &news, &listed)?;
     if let Some(path) = &args.metrics {
-        let mut out = intake::output(Some(path), &share)?;
-        metrics::write(&news, &mut out)?;
-        out.finish()?;
+        delivery::measure(path, &news, &listed);
     }
     if let Some(address) = webhook {
-        let mut told = Vec::new();
-        json::write(&news, &mut told)?;
-        if let Err(warning) = address.post(&told) {
-            eprintln!("provtrace: {warning}");
-        }
+        delivery::post(&address, &news);
     }
     // Only now nobody has to be told again.
-    run.end(night).map_err(Failure::Asked)?;
+    run.end(night, &news.silent).map_err(Failure::Asked)?;
     tell_skipped(&news.skipped);
     let failed = args.fail_on.iter().any(|condition| holds(*condition, &news));
     Ok(intake::status(&args.input, &news.skipped, if failed { FOUND } else { 0 }))
@@ -178,18 +175,24 @@ impl Run {
     fn read(
         &mut self,
         args: &NightlyArgs,
-        share: &Share,
+        share: &Arc<Share>,
         request: Request,
         settings: &Settings,
     ) -> Result<(), String> {
         let keys = (settings.reading(), settings.telling());
-        let devices = self.changed(share, &request, keys);
-        let bytes = devices.iter().map(|(device, _)| device.bytes()).sum();
-        let progress = Arc::new(Progress::of_batch(bytes, devices.len() as u64, args.no_progress));
+        let changed = self.changed(share, &request, keys);
+        let bytes = changed.iter().map(|(at, _)| share.devices[*at].bytes()).sum();
+        let progress = Arc::new(Progress::of_batch(bytes, changed.len() as u64, args.no_progress));
         let day = self.night.began.get(..10).unwrap_or_default();
         let label = format!("{day}, run {}", self.night.number);
         let night = (label, self.night.began.clone());
-        let batch = Arc::new(Batch::new(request, keys, night, devices, &self.store.folder));
+        let batch = Arc::new(Batch::new(
+            request,
+            keys,
+            night,
+            (Arc::clone(share), changed),
+            &self.store.folder,
+        ));
         let work = {
             let (batch, progress, peak) =
                 (Arc::clone(&batch), Arc::clone(&progress), Arc::clone(&self.peak));
@@ -206,12 +209,13 @@ impl Run {
         );
         let limit = Duration::from_secs(args.file_timeout);
         let mut failed = Ok(());
-        watch::each(batch.devices.len(), threads, limit, Arc::new(work), |at, done| {
+        watch::each(batch.changed.len(), threads, limit, Arc::new(work), |at, done| {
             let kept = match done {
                 Ok(Ok(done)) => self.keep(done),
                 Ok(Err(why)) => Err(why),
                 Err(watch::Hung { part }) => {
-                    self.skipped.insert(hung(&batch.devices[at].0, part, limit.as_secs()));
+                    let device = &batch.share.devices[batch.changed[at].0];
+                    self.skipped.insert(hung(device, part, limit.as_secs()));
                     Ok(())
                 }
             };
@@ -231,9 +235,9 @@ impl Run {
         share: &Share,
         request: &Request,
         (reading, telling): (u64, u64),
-    ) -> Vec<(Device, Option<DeviceRow>)> {
+    ) -> Vec<(usize, Option<DeviceRow>)> {
         let mut changed = Vec::new();
-        for device in &share.devices {
+        for (at, device) in share.devices.iter().enumerate() {
             let row = self.rows.get(&device.name);
             let same = row.is_some_and(|row| {
                 let as_asked = row.reading == reading && row.telling == telling && row.seen != 0;
@@ -243,7 +247,7 @@ impl Run {
             if same {
                 self.unchanged += device.sources.len() as u64;
             } else {
-                changed.push((device.clone(), row.cloned()));
+                changed.push((at, row.cloned()));
             }
         }
         changed
@@ -279,12 +283,14 @@ impl Run {
     fn tell(
         &mut self,
         args: &NightlyArgs,
+        there: &BTreeSet<String>,
         share: &Share,
         settings: &Settings,
     ) -> Result<(News, NightRow), String> {
-        let silent = self.silent(args, share)?;
+        let silent = self.silent(args, there)?;
         self.keep_share(share)?;
         let outlook: Option<Outlook> = self.store.fact("outlook")?;
+        facts::mend(&mut self.store)?;
         let is_quiet = self.work.devices_changed == 0 && self.store.stale()?.is_empty();
         let frame = |run: &Run| Frame {
             run: run.night(),
@@ -295,10 +301,9 @@ impl Run {
             Some(outlook) if is_quiet && !self.work.resumed => digest::quiet(frame(self), outlook),
             outlook => {
                 let request = settings.request(Window::default(), Kept::Nothing)?;
-                let share = listed(share);
                 let Outlook { names: before, warnings, .. } = outlook.unwrap_or_default();
                 let work = (&self.work, &*warnings);
-                let told = digest::news(&self.store, frame(self), work, &share, &request)?;
+                let told = digest::news(&self.store, frame(self), work, share, &request)?;
                 let (news, now, incidents) = told;
                 for (device, names) in &now.names {
                     if before.get(device).is_some_and(|before| before != names) {
@@ -318,23 +323,28 @@ impl Run {
     }
 
     /// Everything was told.
-    fn end(&mut self, night: NightRow) -> Result<(), String> {
+    fn end(&mut self, night: NightRow, silent: &[Silent]) -> Result<(), String> {
+        for own in silent {
+            self.store.set_told_silent(&own.device)?;
+        }
         self.store.set_night(&night)?;
         self.store.commit()
     }
 
     /// Devices that nothing new came of for so long, each once.
-    fn silent(&mut self, args: &NightlyArgs, share: &Share) -> Result<Vec<Silent>, String> {
+    fn silent(
+        &mut self,
+        args: &NightlyArgs,
+        there: &BTreeSet<String>,
+    ) -> Result<Vec<Silent>, String> {
         let Stamp(now) = clock::now();
         let due = show_utc(Stamp(now - i64::from(args.silent_after) * DAY * 1000));
-        let there: BTreeSet<&str> = share.devices.iter().map(|own| own.name.as_str()).collect();
         let mut silent = Vec::new();
         for (device, row) in self.store.devices()? {
             if row.told_silent || row.new_at > due {
                 continue;
             }
-            self.store.set_told_silent(&device)?;
-            let gone = !there.contains(device.as_str());
+            let gone = !there.contains(&device);
             silent.push(Silent { device, last_new: row.new_at, gone });
         }
         Ok(silent)
@@ -374,6 +384,7 @@ fn listed(share: &Share) -> Share {
         unrecognised: share.unrecognised.clone(),
         like_agents: share.like_agents.clone(),
         other_files: share.other_files,
+        beside: share.beside.clone(),
         ..Share::default()
     }
 }

@@ -3,8 +3,8 @@
 //! whole, and the next run goes on.
 
 use std::collections::BTreeMap;
-use std::fs::{self, File, OpenOptions, TryLockError};
-use std::io::{ErrorKind, Write};
+use std::fs::{self, File};
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -37,9 +37,9 @@ const PUT_BACK: &str = "put a copy in its place, or give a new folder: all is re
 const TABLES: &str = "
 CREATE TABLE fact(name TEXT PRIMARY KEY, value BLOB NOT NULL) STRICT;
 CREATE TABLE night(number INTEGER PRIMARY KEY, began TEXT NOT NULL, ended TEXT, work BLOB NOT NULL) STRICT;
-CREATE TABLE device(name TEXT PRIMARY KEY, seen INTEGER NOT NULL, memory BLOB NOT NULL, report BLOB NOT NULL,
-  chronicle BLOB NOT NULL, telling INTEGER NOT NULL, reading INTEGER NOT NULL, new_at TEXT NOT NULL,
-  told_silent INTEGER NOT NULL) STRICT;
+CREATE TABLE device(name TEXT PRIMARY KEY, seen INTEGER NOT NULL, telling INTEGER NOT NULL,
+  reading INTEGER NOT NULL, new_at TEXT NOT NULL, told_silent INTEGER NOT NULL) STRICT;
+CREATE TABLE content(device TEXT PRIMARY KEY, memory BLOB NOT NULL, report BLOB NOT NULL, chronicle BLOB NOT NULL) STRICT;
 CREATE TABLE incident(id TEXT NOT NULL, device TEXT NOT NULL, first INTEGER NOT NULL, withdrawn INTEGER,
   value BLOB NOT NULL, PRIMARY KEY(device, id)) STRICT;
 CREATE TABLE revision(device TEXT NOT NULL, id TEXT NOT NULL, night INTEGER NOT NULL, value BLOB NOT NULL,
@@ -169,7 +169,7 @@ impl Store {
         if is_empty(folder) && folder.join("facts").exists() {
             return Err(emptied(folder));
         }
-        let lock = lock(folder)?;
+        let lock = lock::lock(folder)?;
         let db = Connection::open(folder.join(DATABASE));
         let db = db.map_err(|error| told(folder, &error))?;
         let store = Store { db, folder: folder.to_owned(), _lock: Some(lock), pending: 0 };
@@ -312,6 +312,24 @@ impl Store {
         // Without a transaction there is nothing to take back.
         let _ = self.db.execute_batch("ROLLBACK");
     }
+
+    /// What the database says of its own wholeness.
+    ///
+    /// # Errors
+    /// Of the store.
+    pub fn faults(&self) -> Result<Vec<String>, String> {
+        let faults = self.texts("PRAGMA integrity_check", "")?;
+        Ok(faults.into_iter().filter(|fault| fault != "ok").collect())
+    }
+
+    /// Gives the disk back what is no longer needed.
+    ///
+    /// # Errors
+    /// Of the store.
+    pub fn shrink(&mut self) -> Result<(), String> {
+        self.commit()?;
+        self.with(|db| db.execute_batch("VACUUM; PRAGMA wal_checkpoint(TRUNCATE)"))
+    }
 }
 
 /// What is said of a database that can't be used.
@@ -339,6 +357,20 @@ pub fn remedy(error: &std::io::Error) -> &'static str {
     }
 }
 
+/// Refuses a file in a store's folder: what belongs to the store might be written over.
+///
+/// # Errors
+/// It lies there.
+pub fn refuse_within(folder: &Path, path: &Path) -> Result<(), String> {
+    let above = path.parent().filter(|above| !above.as_os_str().is_empty());
+    let above = above.unwrap_or(Path::new(".")).canonicalize();
+    let within = folder.canonicalize().is_ok_and(|own| above.is_ok_and(|up| up.starts_with(own)));
+    if within && path != Path::new("-") {
+        return Err(format!("{}: lies in the store's folder; write elsewhere", slashed(path)));
+    }
+    Ok(())
+}
+
 /// Whether the database is a file without a byte.
 fn is_empty(folder: &Path) -> bool {
     folder.join(DATABASE).metadata().is_ok_and(|about| about.len() == 0)
@@ -362,33 +394,5 @@ fn others(folder: &Path) -> bool {
     })
 }
 
-/// Holds a folder for this process; the system gives it free, however the process ends.
-fn lock(folder: &Path) -> Result<File, String> {
-    let shown = slashed(folder);
-    let failed = |error: &std::io::Error| cant(folder, error);
-    let path = folder.join("lock");
-    let file = OpenOptions::new().create(true).truncate(false).write(true).open(&path);
-    let file = file.map_err(|error| failed(&error))?;
-    // Who holds it stands in another file: on Windows nobody may read one that is locked.
-    let holder = folder.join("lock.holder");
-    match file.try_lock() {
-        Ok(()) => {
-            let mut out = File::create(&holder).map_err(|error| failed(&error))?;
-            let host =
-                ["HOSTNAME", "COMPUTERNAME"].into_iter().find_map(|name| std::env::var(name).ok());
-            let on = host.map(|host| format!(" on {host}")).unwrap_or_default();
-            let since = crate::clock::show_utc(crate::clock::now());
-            let told = format!("process {}{on}, since {since}", std::process::id());
-            out.write_all(told.as_bytes()).map_err(|error| failed(&error))?;
-            Ok(file)
-        }
-        Err(TryLockError::WouldBlock) => {
-            let who = fs::read_to_string(holder).unwrap_or_else(|_| "another process".to_owned());
-            let who: String = who.chars().take(200).collect();
-            Err(format!("{shown}: {who}, works with this store; wait until it is done"))
-        }
-        Err(TryLockError::Error(error)) => Err(failed(&error)),
-    }
-}
-
+mod lock;
 mod rows;

@@ -24,7 +24,7 @@ use crate::paths::{plain, slashed};
 use crate::report::json;
 use crate::retelling::told;
 use crate::settings::Settings;
-use crate::store::{Saved, Store, pack, unpack};
+use crate::store::{Saved, Store, pack, refuse_within, unpack};
 use crate::story::{self, Kept, Request};
 
 /// Exit status: the store is not whole.
@@ -157,13 +157,8 @@ fn inspect(store: &Store, faults: &mut Vec<String>) -> Result<(), String> {
         }
     }
     let stale = store.stale()?;
-    for month in store.months()? {
-        for kind in KINDS {
-            let path = store.folder.join("facts").join(kind).join(format!("month={month}"));
-            let there = path.join("part.parquet").is_file() || stale.contains(&month);
-            let missing = || "is missing; the next run of nightly writes it".to_owned();
-            fault(format!("{}:", slashed(&path)), there.then_some(()).ok_or_else(missing));
-        }
+    for month in store.months()?.iter().filter(|month| !stale.contains(month)) {
+        faults.extend(KINDS.iter().filter_map(|kind| facts::fault(&store.folder, kind, month)));
     }
     Ok(())
 }
@@ -172,6 +167,7 @@ fn inspect(store: &Store, faults: &mut Vec<String>) -> Result<(), String> {
 fn export(folder: &Path, to: &Path) -> Result<u8, Failure> {
     let store = Store::read(folder).map_err(Failure::Asked)?;
     let shown = slashed(to);
+    refuse_within(folder, to).map_err(Failure::Asked)?;
     if to.exists() && fs::read_dir(to).map_or(true, |mut entries| entries.next().is_some()) {
         return Err(Failure::Asked(format!("{shown}: is no empty folder; give a new one")));
     }

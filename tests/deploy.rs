@@ -41,23 +41,24 @@ fn only_flags_that_exist_are_named() {
     let known: Vec<(&[&str], BTreeSet<String>)> =
         COMMANDS.iter().map(|command| (*command, flags(command))).collect();
     let any: BTreeSet<&String> = known.iter().flat_map(|(_, flags)| flags).collect();
+    let call = Regex::new(r#"provtrace(?:\.exe"?)? ((?:nightly|report|store) [^`\n]*)"#);
+    let call = call.expect("a pattern");
+    let bare = Regex::new(r"`(--[^`]*)`").expect("a pattern");
     let mut wrong = Vec::new();
     let mut seen = 0;
     let files = names(&root().join("docs/deploy"), |_| true);
     let files = files.iter().map(|file| format!("deploy/{file}"));
     for file in files.chain(["RUNNING.md".to_owned()]) {
         let text = read(&file);
-        let calls = Regex::new(r#"provtrace(?:\.exe"?)? ((?:nightly|report|store) [^`\n]*)"#);
-        for call in calls.expect("a pattern").captures_iter(&text) {
-            let own = known.iter().find(|(command, _)| call[1].starts_with(&command.join(" ")));
+        for found in call.captures_iter(&text) {
+            let own = known.iter().find(|(command, _)| found[1].starts_with(&command.join(" ")));
             let (command, flags) =
-                own.unwrap_or_else(|| panic!("{file}: no such command: {}", &call[0]));
-            let unknown = named(&call[1]).into_iter().filter(|flag| !flags.contains(flag));
+                own.unwrap_or_else(|| panic!("{file}: no such command: {}", &found[0]));
+            let unknown = named(&found[1]).into_iter().filter(|flag| !flags.contains(flag));
             wrong.extend(unknown.map(|flag| format!("{file}: {command:?} has no --{flag}")));
             seen += 1;
         }
         // In backquotes, without a program in front.
-        let bare = Regex::new(r"`(--[^`]*)`").expect("a pattern");
         for flag in bare.captures_iter(&text).flat_map(|span| named(&span[1])) {
             if !any.contains(&flag) {
                 wrong.push(format!("{file}: no command has --{flag}"));
