@@ -12,6 +12,19 @@ use crate::report::{json, metrics, plain};
 use crate::store;
 use crate::webhook::Address;
 
+/// Says that a share holds no log, though the store knows so many devices.
+pub fn nothing_there(share: &Share, known: usize) -> Failure {
+    let nothing = intake::nothing_readable(share, share.skipped.len());
+    match known {
+        0 => nothing,
+        // A mount point without its share is an empty folder.
+        known => Failure::Asked(format!(
+            "{}; the store knows {known} devices: is the share mounted?",
+            nothing.message()
+        )),
+    }
+}
+
 /// Refuses to write to a log, or into the store.
 ///
 /// # Errors

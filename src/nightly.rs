@@ -15,7 +15,7 @@ use crate::discover::{Device, Share, Source};
 use crate::facts;
 use crate::failure::Failure;
 use crate::history;
-use crate::intake::{self, nothing_readable, tell_skipped};
+use crate::intake::{self, tell_skipped};
 use crate::memory::Peak;
 use crate::news::{News, Night, Silent};
 use crate::overlays;
@@ -164,9 +164,9 @@ impl Run {
         }
         self.bytes_found = share.devices.iter().map(Device::bytes).sum();
         self.skipped.extend(share.skipped.iter().cloned());
-        if share.devices.is_empty() && self.rows.is_empty() {
+        if share.devices.is_empty() {
             tell_skipped(&share.skipped);
-            return Err(nothing_readable(&share, share.skipped.len()));
+            return Err(delivery::nothing_there(&share, self.rows.len()));
         }
         Ok(share)
     }

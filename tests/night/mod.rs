@@ -147,3 +147,8 @@ pub fn assert_same(store: &Path, other: &Path) {
     let differs: Vec<&PathBuf> = own.keys().filter(|file| own[*file] != others[*file]).collect();
     assert!(differs.is_empty(), "facts that differ: {differs:?}");
 }
+
+/// A run over these shares.
+pub fn nightly(shares: &[&Path], store: &Path, more: &[&str]) -> Outcome {
+    run(&arguments(shares, store, more))
+}
