@@ -24,6 +24,7 @@ mod correlate;
 mod course;
 mod coverage;
 mod dates;
+mod delivery;
 mod deployment;
 mod device;
 mod digest;

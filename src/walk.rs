@@ -256,7 +256,8 @@ fn look_at(
     number: usize,
 ) -> Result<Option<Found>, Skipped> {
     let entry = entry.map_err(|error| unlisted(&error, root))?;
-    if entry.file_type().is_dir() {
+    // The one given may be a link to a folder.
+    if entry.file_type().is_dir() || entry.depth() == 0 && entry.path().is_dir() {
         return Ok(None);
     }
     let shown = root.shown(entry.path());

@@ -299,6 +299,14 @@ impl Store {
         self.change(0, |db| db.prepare_cached(query)?.execute([device]))
     }
 
+    /// A month's facts have to be written again.
+    ///
+    /// # Errors
+    /// Of the store.
+    pub fn set_month_stale(&mut self, month: &str) -> Result<(), String> {
+        self.change(0, |db| db.execute("INSERT OR IGNORE INTO stale VALUES (?1)", [month]))
+    }
+
     /// A month's facts were written.
     ///
     /// # Errors
@@ -323,7 +331,7 @@ impl Store {
         self.texts("SELECT device FROM month WHERE month = ?1 ORDER BY device", month)
     }
 
-    fn texts(&self, query: &str, value: &str) -> Result<Vec<String>, String> {
+    pub(super) fn texts(&self, query: &str, value: &str) -> Result<Vec<String>, String> {
         self.with(|db| {
             let mut query = db.prepare(query)?;
             let values: &[&str] = if query.parameter_count() == 0 { &[] } else { &[value] };
@@ -355,24 +363,6 @@ impl Store {
             }
             Ok(0)
         })
-    }
-
-    /// What the database says of its own wholeness.
-    ///
-    /// # Errors
-    /// Of the store.
-    pub fn faults(&self) -> Result<Vec<String>, String> {
-        let faults = self.texts("PRAGMA integrity_check", "")?;
-        Ok(faults.into_iter().filter(|fault| fault != "ok").collect())
-    }
-
-    /// Gives the disk back what is no longer needed.
-    ///
-    /// # Errors
-    /// Of the store.
-    pub fn shrink(&mut self) -> Result<(), String> {
-        self.commit()?;
-        self.with(|db| db.execute_batch("VACUUM; PRAGMA wal_checkpoint(TRUNCATE)"))
     }
 }
 
