@@ -339,6 +339,7 @@ impl<'f> OpenSource<'f> {
             counts.unknown += u64::from(!known);
             let line = Line {
                 number: counts.lines,
+                passed: 0,
                 offset,
                 raw: line.as_bytes(),
                 stamp: None,

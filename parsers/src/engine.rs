@@ -10,7 +10,7 @@ use memchr::memchr;
 use crate::event::Event;
 use crate::format::{Format, Others};
 use crate::joining::{Joined, Joiner};
-pub use crate::line::{BlockEnd, Line, LineCounts, Outcome, Work};
+pub use crate::line::{BlockEnd, Line, LineCounts, Outcome, Run, Work};
 use crate::opening::Told;
 use crate::rule::Meaning;
 use crate::stamp::{DateOrder, Envelope, Stamp, StampReader};
@@ -90,6 +90,20 @@ impl<'f> Reader<'f> {
     /// Reads the whole lines of `text`, gives each to `sink`, and returns how many bytes it
     /// took: the caller gives the rest again, in front of the next block.
     pub fn block(&mut self, text: &[u8], end: BlockEnd, sink: &mut impl FnMut(&Line<'_>)) -> usize {
+        self.block_in_runs(text, end, &mut |line| {
+            sink(line);
+            None
+        })
+    }
+
+    /// The same for a sink that does not need every line: what it gives for a line says which of those
+    /// behind it are passed over.
+    pub fn block_in_runs(
+        &mut self,
+        text: &[u8],
+        end: BlockEnd,
+        sink: &mut impl FnMut(&Line<'_>) -> Option<Run>,
+    ) -> usize {
         let mut at = self.skip_rest_of_long_line(text);
         let whole = match end {
             BlockEnd::Last => text.len(),
@@ -100,24 +114,65 @@ impl<'f> Reader<'f> {
         let format = self.format;
         let searched = &text[..whole];
         let mut piece = format.scout.next(searched, at);
+        let mut run = None;
         while at < whole {
-            let stop = memchr(self.line_end, &text[at..whole]).map_or(whole, |length| at + length);
             if piece.is_some_and(|piece| piece < at) {
                 piece = format.scout.next(searched, at);
             }
+            let passed = match run {
+                Some(run) => self.pass_over(&text[..piece.unwrap_or(whole)], &mut at, run),
+                None => 0,
+            };
+            let stop = memchr(self.line_end, &text[at..whole]).map_or(whole, |length| at + length);
             let may_have_word = piece.is_some_and(|piece| piece < stop);
             let tail = end == BlockEnd::Last && stop == text.len();
-            self.line(&text[at..stop], at, may_have_word, sink, tail);
+            run = self.line(&text[at..stop], at, may_have_word, passed, sink, tail);
             at = (stop + 1).min(whole);
         }
         if end == BlockEnd::Full && at < text.len() && at == 0 {
-            self.line(text, 0, true, sink, false);
+            self.line(text, 0, true, 0, sink, false);
             self.skipping = true;
             self.cut_lines += 1;
             at = text.len();
         }
         self.offset += at as u64;
         at
+    }
+
+    /// Passes over lines from `at` on that belong to `run`: the envelope is that of the line before, perhaps
+    /// with later seconds, and the begin of the message says which rule knows it or that none does. No
+    /// piece of a word is in `text`. `at` is then where the last of these begins, which is still to be
+    /// read; gives how many are before it.
+    fn pass_over(&mut self, text: &[u8], at: &mut usize, run: Run) -> u64 {
+        let format = self.format;
+        let (mut next, mut stamp) = (*at, run.from);
+        let (mut passed, mut unknown, mut unknown_behind) = (0, 0, self.counts.unknown_behind);
+        let mut is_known = None::<bool>;
+        while let Some(envelope) = self.stamps.read_alike(&text[next..])
+            && let Some(length) = memchr(self.line_end, &text[next + envelope.message_at..])
+        {
+            let message = &text[next + envelope.message_at..][..length];
+            let told = format.openings.tell(message.strip_suffix(b"\r").unwrap_or(message));
+            let gap = envelope.stamp.0 - stamp.0;
+            if told == Told::Ask || !(0..=run.gap).contains(&gap) || envelope.stamp > run.until {
+                break;
+            }
+            if let Some(is_known) = is_known {
+                passed += 1;
+                unknown += u64::from(!is_known);
+                unknown_behind = if is_known { 0 } else { unknown_behind + 1 };
+            }
+            is_known = Some(told != Told::Nothing || format.others == Others::Noise);
+            *at = next;
+            next += envelope.message_at + length + 1;
+            stamp = envelope.stamp;
+        }
+        self.counts.lines += passed;
+        self.counts.stamped += passed;
+        self.counts.unknown += unknown;
+        self.counts.understood += passed - unknown;
+        self.counts.unknown_behind = unknown_behind;
+        passed
     }
 
     fn skip_rest_of_long_line(&mut self, text: &[u8]) -> usize {
@@ -134,25 +189,27 @@ impl<'f> Reader<'f> {
     }
 
     /// One line: what it is, and its counts. It is put together in its place, since an event is
-    /// large to be moved for every line.
+    /// large to be moved for every line. Gives what the sink says of it.
     #[inline(always)]
     fn line(
         &mut self,
         line: &[u8],
         at: usize,
         may_have_word: bool,
-        sink: &mut impl FnMut(&Line<'_>),
+        passed: u64,
+        sink: &mut impl FnMut(&Line<'_>) -> Option<Run>,
         tail: bool,
-    ) {
+    ) -> Option<Run> {
         let raw = line.strip_suffix(b"\r").unwrap_or(line);
         // Zeros at the end of a file are room that the agent has not written to yet.
         let raw = if tail { trim_zeros(raw) } else { raw };
         if tail && raw.is_empty() {
-            return;
+            return None;
         }
         self.counts.lines += 1;
         let mut line = Line {
             number: self.counts.lines,
+            passed,
             offset: self.offset + at as u64,
             raw,
             stamp: None,
@@ -190,7 +247,8 @@ impl<'f> Reader<'f> {
                 self.counts.unknown_behind += 1;
             }
         }
-        sink(&line);
+        let in_runs = line.layout.is_some() && self.named_next.is_none() && !self.format.joins;
+        sink(&line).filter(|_| in_runs)
     }
 
     /// Says what a line is; an event without a stamp of its own has that of the record above.

@@ -61,6 +61,8 @@ pub struct Work {
 pub struct Line<'a> {
     /// From 1.
     pub number: u64,
+    /// Lines right before it that were passed over, since it takes their place.
+    pub passed: u64,
     /// Bytes from the start of the text that was given to the reader.
     pub offset: u64,
     /// The line without its line end.
@@ -81,6 +83,18 @@ pub struct Line<'a> {
     pub event: Option<Event>,
     /// The index of the rule that matched.
     pub rule: Option<usize>,
+}
+
+/// Which lines a sink does not need behind one that it was given: those with its envelope but for
+/// the seconds, without a gap, that only show life (or that no rule knows), except for the last.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Run {
+    /// The stamp of the line that was given.
+    pub from: Stamp,
+    /// The latest stamp that belongs to it.
+    pub until: Stamp,
+    /// The longest time between two of its lines, in milliseconds.
+    pub gap: i64,
 }
 
 /// How a block of text ends.

@@ -52,6 +52,8 @@ pub(crate) struct Openings {
     all: Vec<(usize, Opening)>,
     /// For each byte the numbers in `all` of the openings that begin with it, one bit each.
     first: Box<[u128; 256]>,
+    /// The same for the second byte: what is no printable ASCII letter rules nothing out.
+    second: Box<[u128; 256]>,
 }
 
 impl Opening {
@@ -141,7 +143,7 @@ impl Openings {
     /// The openings of `rules`; each with its rule.
     pub(crate) fn of(rules: &[Rule]) -> Openings {
         let mut all = Vec::new();
-        let mut first = Box::new([0; 256]);
+        let (mut first, mut second) = (Box::new([0; 256]), Box::new([0; 256]));
         for (at, rule) in rules.iter().enumerate() {
             let Some(opening) = &rule.opening else { continue };
             let bit = 1 << all.len();
@@ -150,10 +152,14 @@ impl Openings {
                 if byte.eq_ignore_ascii_case(&opening.text[0]) || !byte.is_ascii() {
                     first[usize::from(byte)] |= bit;
                 }
+                let is_second = |own: &u8| byte.eq_ignore_ascii_case(own);
+                if !byte.is_ascii_graphic() || opening.text.get(1).is_none_or(is_second) {
+                    second[usize::from(byte)] |= bit;
+                }
             }
             all.push((at, opening.clone()));
         }
-        Openings { all, first }
+        Openings { all, first, second }
     }
 
     /// What `message` begins with.
@@ -161,6 +167,11 @@ impl Openings {
     pub(crate) fn tell(&self, message: &[u8]) -> Told {
         let Some(byte) = message.first() else { return Told::Nothing };
         let mut left = self.first[usize::from(*byte)];
+        if let Some(second) = message.get(1)
+            && byte.is_ascii()
+        {
+            left &= self.second[usize::from(*second)];
+        }
         while left != 0 {
             let at = left.trailing_zeros() as usize;
             left &= left - 1;

@@ -92,12 +92,14 @@ impl StampReader {
     /// The envelope of `line`, or `None` for a line without a stamp.
     #[inline]
     pub fn read(&mut self, line: &[u8]) -> Option<Envelope> {
-        if let Some(beginning) = &mut self.beginning
-            && let Some(envelope) = beginning.again(line)
-        {
-            return Some(envelope);
-        }
-        self.read_anew(line)
+        self.read_alike(line).or_else(|| self.read_anew(line))
+    }
+
+    /// The envelope of the line that `text` begins with, if it is that of the line before or differs in
+    /// its seconds only.
+    #[inline(always)]
+    pub(crate) fn read_alike(&mut self, text: &[u8]) -> Option<Envelope> {
+        self.beginning.as_mut()?.again(text)
     }
 
     #[inline(never)]
@@ -165,8 +167,8 @@ impl StampReader {
 }
 
 impl Beginning {
-    /// The envelope of a line that begins with the same bytes, or with other seconds. Its message
-    /// must begin with a printable letter (no blank that the envelope would go on with), and not
+    /// The envelope of a line that begins with the same bytes, or with other seconds; what is behind
+    /// the line's end does not matter. Its message must begin with a printable letter (no blank that the envelope would go on with), and not
     /// with an AM or PM that would belong to the time.
     #[inline]
     fn again(&mut self, line: &[u8]) -> Option<Envelope> {
