@@ -10,9 +10,11 @@ use memchr::memchr;
 use crate::event::Event;
 use crate::format::{Format, Others};
 use crate::joining::{Joined, Joiner};
-pub use crate::line::{BlockEnd, Line, LineCounts, Outcome, Run, Work};
+pub use crate::line::{BlockEnd, Line, LineCounts, Outcome, Work};
 use crate::opening::Told;
 use crate::rule::Meaning;
+use crate::run::Passing;
+pub use crate::run::Run;
 use crate::stamp::{DateOrder, Envelope, Stamp, StampReader};
 use crate::text::{self, CodePage};
 
@@ -120,8 +122,12 @@ impl<'f> Reader<'f> {
                 piece = format.scout.next(searched, at);
             }
             let passed = match run {
-                Some(run) => self.pass_over(&text[..piece.unwrap_or(whole)], &mut at, run),
                 None => 0,
+                Some(run) => {
+                    let text = &text[..piece.unwrap_or(whole)];
+                    let passing = Passing { format, line_end: self.line_end, text };
+                    passing.pass(run, &mut at, &mut self.stamps, &mut self.counts)
+                }
             };
             let stop = memchr(self.line_end, &text[at..whole]).map_or(whole, |length| at + length);
             let may_have_word = piece.is_some_and(|piece| piece < stop);
@@ -137,42 +143,6 @@ impl<'f> Reader<'f> {
         }
         self.offset += at as u64;
         at
-    }
-
-    /// Passes over lines from `at` on that belong to `run`: the envelope is that of the line before, perhaps
-    /// with later seconds, and the begin of the message says which rule knows it or that none does. No
-    /// piece of a word is in `text`. `at` is then where the last of these begins, which is still to be
-    /// read; gives how many are before it.
-    fn pass_over(&mut self, text: &[u8], at: &mut usize, run: Run) -> u64 {
-        let format = self.format;
-        let (mut next, mut stamp) = (*at, run.from);
-        let (mut passed, mut unknown, mut unknown_behind) = (0, 0, self.counts.unknown_behind);
-        let mut is_known = None::<bool>;
-        while let Some(envelope) = self.stamps.read_alike(&text[next..])
-            && let Some(length) = memchr(self.line_end, &text[next + envelope.message_at..])
-        {
-            let message = &text[next + envelope.message_at..][..length];
-            let told = format.openings.tell(message.strip_suffix(b"\r").unwrap_or(message));
-            let gap = envelope.stamp.0 - stamp.0;
-            if told == Told::Ask || !(0..=run.gap).contains(&gap) || envelope.stamp > run.until {
-                break;
-            }
-            if let Some(is_known) = is_known {
-                passed += 1;
-                unknown += u64::from(!is_known);
-                unknown_behind = if is_known { 0 } else { unknown_behind + 1 };
-            }
-            is_known = Some(told != Told::Nothing || format.others == Others::Noise);
-            *at = next;
-            next += envelope.message_at + length + 1;
-            stamp = envelope.stamp;
-        }
-        self.counts.lines += passed;
-        self.counts.stamped += passed;
-        self.counts.unknown += unknown;
-        self.counts.understood += passed - unknown;
-        self.counts.unknown_behind = unknown_behind;
-        passed
     }
 
     fn skip_rest_of_long_line(&mut self, text: &[u8]) -> usize {

@@ -27,6 +27,7 @@ pub mod overlay;
 pub mod policy_status;
 mod prefix;
 pub mod rule;
+mod run;
 mod schema;
 mod scout;
 pub mod shape;

@@ -85,18 +85,6 @@ pub struct Line<'a> {
     pub rule: Option<usize>,
 }
 
-/// Which lines a sink does not need behind one that it was given: those with its envelope but for
-/// the seconds, without a gap, that only show life (or that no rule knows), except for the last.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Run {
-    /// The stamp of the line that was given.
-    pub from: Stamp,
-    /// The latest stamp that belongs to it.
-    pub until: Stamp,
-    /// The longest time between two of its lines, in milliseconds.
-    pub gap: i64,
-}
-
 /// How a block of text ends.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum BlockEnd {

@@ -43,11 +43,11 @@ const LONGEST: usize = 32;
 
 /// How a line began that the first layout read, whole envelope.
 #[derive(Debug, Clone, Copy)]
-struct Beginning {
+pub(crate) struct Beginning {
     bytes: [u8; LONGEST],
     /// Set where `bytes` count.
     mask: [u8; LONGEST],
-    envelope: Envelope,
+    pub(crate) envelope: Envelope,
     /// Where two digits of seconds end, if only they may differ.
     seconds_end: Option<usize>,
 }
@@ -92,14 +92,20 @@ impl StampReader {
     /// The envelope of `line`, or `None` for a line without a stamp.
     #[inline]
     pub fn read(&mut self, line: &[u8]) -> Option<Envelope> {
-        self.read_alike(line).or_else(|| self.read_anew(line))
+        if let Some(beginning) = &mut self.beginning
+            && let Some(envelope) = beginning.again(line)
+        {
+            return Some(envelope);
+        }
+        self.read_anew(line)
     }
 
-    /// The envelope of the line that `text` begins with, if it is that of the line before or differs in
-    /// its seconds only.
-    #[inline(always)]
-    pub(crate) fn read_alike(&mut self, text: &[u8]) -> Option<Envelope> {
-        self.beginning.as_mut()?.again(text)
+    /// How the line that `text` begins with begins, if as the line before or with other seconds.
+    #[inline]
+    pub(crate) fn read_alike(&mut self, text: &[u8]) -> Option<Beginning> {
+        let beginning = self.beginning.as_mut()?;
+        beginning.again(text)?;
+        Some(*beginning)
     }
 
     #[inline(never)]
@@ -166,7 +172,24 @@ impl StampReader {
     }
 }
 
+/// Whether the envelope might go on with the begin of this message.
+#[inline(always)]
+fn goes_on(message: &[u8]) -> bool {
+    match message {
+        [b'a' | b'A' | b'p' | b'P', b'm' | b'M', ..] => true,
+        [first, ..] => !first.is_ascii_graphic(),
+        [] => true,
+    }
+}
+
 impl Beginning {
+    /// Whether the line that `text` begins with has this envelope, byte for byte.
+    #[inline(always)]
+    pub(crate) fn is_same(&self, text: &[u8]) -> bool {
+        let parts = text.split_at_checked(self.envelope.message_at);
+        parts.is_some_and(|(own, message)| !goes_on(message) && self.is_begin_of(text, own))
+    }
+
     /// The envelope of a line that begins with the same bytes, or with other seconds; what is behind
     /// the line's end does not matter. Its message must begin with a printable letter (no blank that the envelope would go on with), and not
     /// with an AM or PM that would belong to the time.
@@ -174,12 +197,7 @@ impl Beginning {
     fn again(&mut self, line: &[u8]) -> Option<Envelope> {
         let at = self.envelope.message_at;
         let (own, message) = line.split_at_checked(at)?;
-        let goes_on = match message {
-            [b'a' | b'A' | b'p' | b'P', b'm' | b'M', ..] => true,
-            [first, ..] => !first.is_ascii_graphic(),
-            [] => true,
-        };
-        if goes_on {
+        if goes_on(message) {
             return None;
         }
         if !self.is_begin_of(line, own) {
