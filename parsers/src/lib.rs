@@ -24,6 +24,7 @@ pub mod line;
 mod months;
 mod opening;
 pub mod overlay;
+mod pattern;
 pub mod policy_status;
 mod prefix;
 pub mod rule;
