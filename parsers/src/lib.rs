@@ -8,6 +8,7 @@
 //! candidates by one literal pass, [`stamp`] reads the envelope, [`format`] holds the
 //! rules that read the message, [`code`] reads exit codes.
 
+mod beginning;
 mod catalogue;
 pub mod census;
 pub mod code;

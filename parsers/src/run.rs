@@ -9,7 +9,7 @@ use crate::opening::Told;
 use crate::stamp::{Stamp, StampReader};
 
 /// Which lines a sink does not need behind one that it was given: those with its envelope but for
-/// the seconds, without a gap, that only show life (or that no rule knows), except for the last.
+/// minutes and seconds, without a gap, that only show life (or that no rule knows), except for the last.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Run {
     /// The stamp of the line that was given.
@@ -30,7 +30,7 @@ pub(crate) struct Passing<'t> {
 
 impl Passing<'_> {
     /// Passes over the lines of `run` from `at` on: their envelope is that of the line before, perhaps with
-    /// later seconds, and the begin of the message says which rule knows it, or that none does. `at`
+    /// later minutes and seconds, and the begin of the message says which rule knows it, or that none does. `at`
     /// is then where the last of them begins, which is still to be read. Gives how many are before it.
     pub(crate) fn pass(
         self,
