@@ -63,6 +63,8 @@ pub trait Sink {
     }
     /// The block goes away.
     fn end_block(&mut self, block: &mut Block<'_>);
+    /// Behind the last whole line: what follows, if anything does, is still being written.
+    fn pause(&mut self) {}
 }
 
 /// Gives the lines of a block to `sink`; returns how many bytes were taken.

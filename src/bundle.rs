@@ -53,6 +53,16 @@ pub fn open(file: &Path, is_log: &dyn Fn(&str) -> bool) -> Bundle {
     opening.bundle
 }
 
+/// The member of the archive `file` that has the name of `member`, with its place.
+pub fn placed(file: &Path, member: &Member, is_log: &dyn Fn(&str) -> bool) -> Member {
+    if !member.is_unplaced() {
+        return member.clone();
+    }
+    let logs = open(file, is_log).logs.into_iter();
+    let mut same = logs.map(|log| log.member).filter(|log| log.name == member.name);
+    same.next().unwrap_or_else(|| member.clone())
+}
+
 /// `x.log` of `x.log.gz`.
 pub fn of_gzip(name: &str) -> Option<&str> {
     let at = name.len().checked_sub(3)?;

@@ -9,7 +9,7 @@ use std::collections::BTreeSet;
 use provtrace_parsers::event::Event;
 use provtrace_parsers::format::SourceKind;
 use provtrace_parsers::stamp::Stamp;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use crate::clock::Clock;
 use crate::ingest::{DeviceLogs, SourceLog};
@@ -27,7 +27,7 @@ pub const REST: i64 = 3 * 3600;
 const RESTART: i64 = 20 * 60;
 
 /// How a change is known.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum ChangeKnown {
     /// A file's stamps step back.

@@ -3,11 +3,13 @@
 //! A report keeps incidents of all devices, but chronicles only where an output asks for them
 //! ([`Kept`]): they grow with everything that happened on a device.
 
+use std::borrow::Cow;
+
 use provtrace_parsers::code::{CodeClass, CodeTable};
 use provtrace_parsers::event::Event;
 use provtrace_parsers::format::SourceKind;
 use provtrace_parsers::stamp::Stamp;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use crate::changes::ChangeKnown;
 use crate::citation::quote;
@@ -27,7 +29,7 @@ const INSTALL_BEFORE: f64 = 120.0;
 const GOES_ON: i64 = 30 * 60_000;
 
 /// A moment on a device's axis.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Moment {
     /// Milliseconds since 1970: UTC, or local where the device's zone is not known.
     pub millis: i64,
@@ -51,7 +53,7 @@ impl Moment {
 }
 
 /// One device.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Chronicle {
     /// Its name.
     pub device: String,
@@ -70,7 +72,7 @@ pub struct Chronicle {
 }
 
 /// A provisioning run.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct RunSpan {
     /// From 1.
     pub number: u32,
@@ -85,7 +87,7 @@ pub struct RunSpan {
 }
 
 /// How a step ended.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum StepOutcome {
     /// Its code is fine.
@@ -99,7 +101,7 @@ pub enum StepOutcome {
 }
 
 /// One try of a step.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct StepSpan {
     /// Its run.
     pub run: u32,
@@ -122,10 +124,10 @@ pub struct StepSpan {
 }
 
 /// The life of one process.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct LifetimeSpan {
     /// `sdclient.exe`, `vulscan.exe` or `PolicySync.exe`.
-    pub program: &'static str,
+    pub program: Cow<'static, str>,
     /// Where a log has it.
     pub pid: Option<u32>,
     /// Its task (sdclient).
@@ -168,7 +170,7 @@ impl LifetimeSpan {
 }
 
 /// What else happened at a moment.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Landmark {
     /// When.
     pub at: Moment,
@@ -183,7 +185,7 @@ pub struct Landmark {
 }
 
 /// What happens at a moment.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Occasion {
     /// The agent was installed; the scan will start within so many minutes (the default of 60
@@ -319,7 +321,7 @@ impl Drafter<'_> {
         let mut shown_by: Vec<EntryRef> = vec![own.start.entry];
         shown_by.extend((own.end.entry != own.start.entry).then_some(own.end.entry));
         LifetimeSpan {
-            program: own.program.name(),
+            program: own.program.name().into(),
             pid: own.pid,
             task_id: own.task.clone(),
             launched: self.moment(own.start.at),

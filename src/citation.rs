@@ -18,8 +18,8 @@ pub fn quote(logs: &DeviceLogs, proof: &Proof) -> Evidence {
         line: entry.quote.line,
         offset: entry.quote.offset,
         length: entry.quote.length,
-        says: proof.says,
-        mark: entry.mark.map(|mark| mark.word()),
+        says: proof.says.into(),
+        mark: entry.mark.map(|mark| mark.word().into()),
         text: entry.quote.text.to_string(),
     }
 }

@@ -28,6 +28,12 @@ pub struct Cli {
 pub enum Command {
     /// Find the refused steps of all devices, and rank templates and steps
     Analyze(AnalyzeArgs),
+    /// Read what is new on a share since the last run, keep what is known in a store, and tell the news
+    Nightly(NightlyArgs),
+    /// The report of `analyze`, of all that a store knows
+    Report(ReportArgs),
+    /// Look after a store: forget what is old, check that it is whole, write it out
+    Store(StoreArgs),
     /// Print what was read, record by record, as it was read
     Events(EventsArgs),
     /// Print the lifetimes of each device's processes as swim-lanes (--device for one)
@@ -358,6 +364,146 @@ pub struct ExplainArgs {
     pub width: Option<u16>,
 }
 
+/// `nightly`
+#[derive(Debug, Args)]
+#[command(
+    override_usage = "provtrace nightly [OPTIONS] --store <DIR> <PATH>...\n       \
+                      provtrace nightly [OPTIONS] --config <FILE> [PATH]...",
+    after_help = "Exit status: 0 the store is up to date; 1 it is, and a condition of --fail-on holds; 2 it is \
+                  not: the next run goes on from there. See docs/RUNNING.md"
+)]
+pub struct NightlyArgs {
+    /// What is read.
+    #[command(flatten)]
+    pub input: InputArgs,
+    /// Where all that is known is kept, from run to run; it is made if it is not there
+    #[arg(long, value_name = "DIR")]
+    pub store: PathBuf,
+    /// Flags from a TOML file: store = "DIR", share = ["PATH"], and every other flag by its name. What is
+    /// typed goes before it
+    #[arg(long, value_name = "FILE")]
+    pub config: Option<PathBuf>,
+    /// Write the news to this file, not to standard output, in the format of its name: .txt, .json, .html,
+    /// .md; can be repeated, for several reports of one run
+    #[arg(short, long, value_name = "FILE")]
+    pub output: Vec<PathBuf>,
+    /// Exit with status 1 if the news has this; can be repeated
+    #[arg(long, value_enum, value_name = "CONDITION")]
+    pub fail_on: Vec<NewsCondition>,
+    /// A device is silent when nothing new came from it for so many days
+    #[arg(long, value_name = "DAYS", default_value_t = 7, value_parser = clap::value_parser!(u32).range(1..=36_500))]
+    pub silent_after: u32,
+    /// Also write measures of the run to this file, for Prometheus' textfile collector (.prom)
+    #[arg(long, value_name = "FILE")]
+    pub metrics: Option<PathBuf>,
+    /// Also post the news as JSON to this address; others on this machine can read it in the list of
+    /// processes, so one that holds a secret belongs into --webhook-file or the variable PROVTRACE_WEBHOOK
+    #[arg(long, value_name = "URL", conflicts_with = "webhook_file")]
+    pub webhook: Option<String>,
+    /// A file whose first line is that address
+    #[arg(long, value_name = "FILE", conflicts_with = "webhook")]
+    pub webhook_file: Option<PathBuf>,
+    /// The longest time without a byte of one file: it is left for the next run then
+    #[arg(long, value_name = "SECONDS", default_value_t = 60, value_parser = clap::value_parser!(u64).range(1..=86_400))]
+    pub file_timeout: u64,
+    /// Names from the core: CSV with the columns task_id,template[,step]
+    #[arg(long, value_name = "FILE")]
+    pub tasks: Option<PathBuf>,
+    /// Steps whose failures are expected: they are counted, and left out of all lists; * stands for
+    /// anything; can be repeated
+    #[arg(long, value_name = "NAME")]
+    pub ignore_step: Vec<String>,
+    /// An exit code that is expected, as a log or the console shows it; can be repeated
+    #[arg(long, value_name = "CODE", allow_hyphen_values = true)]
+    pub ignore_code: Vec<String>,
+    /// Devices that are read side by side [default: one per core]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1024))]
+    pub threads: Option<u16>,
+    /// No progress, neither as a bar nor as lines
+    #[arg(long)]
+    pub no_progress: bool,
+}
+
+/// `report`
+#[derive(Debug, Args)]
+pub struct ReportArgs {
+    /// The store that `nightly` keeps
+    #[arg(long, value_name = "DIR")]
+    pub store: PathBuf,
+    /// Write to this file, not to standard output, in the format of its name: .txt, .json, .html, .md,
+    /// .csv, .parquet, .timesketch.jsonl, .timesketch.csv, .trace.json; can be repeated
+    #[arg(short, long, value_name = "FILE")]
+    pub output: Vec<PathBuf>,
+    /// Only steps that began at or after this time: 2025-03-24, 2025-03-24T10:00 (each device's
+    /// own time) or 2025-03-24T10:00Z
+    #[arg(long, value_name = "TIME", value_parser = read_bound)]
+    pub since: Option<Bound>,
+    /// Only steps that began before this time
+    #[arg(long, value_name = "TIME", value_parser = read_bound)]
+    pub until: Option<Bound>,
+    /// Also print the lines that prove each incident
+    #[arg(long)]
+    pub evidence: bool,
+    /// How the report is written [default: by the name of the file, else table]
+    #[arg(long, value_enum)]
+    pub format: Option<Format>,
+    /// Exit with status 1 if the report has this
+    #[arg(long, value_enum, value_name = "CONDITION")]
+    pub fail_on: Option<FailOn>,
+}
+
+/// `store`
+#[derive(Debug, Args)]
+pub struct StoreArgs {
+    /// What to do.
+    #[command(subcommand)]
+    pub command: StoreCommand,
+}
+
+/// What to do with a store.
+#[derive(Debug, Subcommand)]
+pub enum StoreCommand {
+    /// Forget what is older than so many days
+    Prune {
+        /// The store that `nightly` keeps
+        #[arg(long, value_name = "DIR")]
+        store: PathBuf,
+        /// How long what a run found is kept: 400d is 400 days, at least a day
+        #[arg(long, value_name = "DAYS", value_parser = read_days)]
+        keep: Days,
+    },
+    /// Check that the store is whole: status 1 if something is wrong, 2 if it is none
+    Check {
+        /// The store that `nightly` keeps
+        #[arg(long, value_name = "DIR")]
+        store: PathBuf,
+    },
+    /// Write all that the store knows to a folder that any program can read
+    Export {
+        /// The store that `nightly` keeps
+        #[arg(long, value_name = "DIR")]
+        store: PathBuf,
+        /// The folder, or the file
+        #[arg(value_name = "TO")]
+        to: PathBuf,
+    },
+}
+
+/// A number of days.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Days(pub u32);
+
+/// Reads `400d`, or `400`.
+///
+/// # Errors
+/// Says what can be written.
+pub fn read_days(text: &str) -> Result<Days, String> {
+    let number = text.strip_suffix(['d', 'D']).unwrap_or(text);
+    let days = number.parse().ok().filter(|days| (1..=36_500).contains(days));
+    let is_number = number.bytes().all(|byte| byte.is_ascii_digit());
+    days.filter(|_| is_number).map(Days).ok_or_else(|| "write days from 1d to 36500d".to_owned())
+}
+
 /// How a report is written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, ValueEnum)]
 pub enum Format {
@@ -393,6 +539,20 @@ pub enum CompareFormat {
     Html,
 }
 
+/// How news are written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, ValueEnum)]
+pub enum NewsFormat {
+    /// For people, on a terminal
+    Table,
+    /// For programs: see docs/NIGHTLY.md
+    Json,
+    /// A page for a browser, in one file
+    Html,
+    /// For chats and tickets
+    #[value(name = "md", alias = "markdown")]
+    Markdown,
+}
+
 /// How a survey is written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub enum SurveyFormat {
@@ -407,4 +567,31 @@ pub enum SurveyFormat {
 pub enum FailOn {
     /// At least one incident
     Any,
+}
+
+/// A condition for exit status 1, of a nightly run.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum NewsCondition {
+    /// An incident that no run saw before
+    New,
+    /// A template or step that is affected more often, or logs that are no longer understood
+    Worse,
+    /// Anything that people should be told
+    Any,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn days() {
+        assert_eq!(read_days("400d"), Ok(Days(400)));
+        assert_eq!(read_days("1"), Ok(Days(1)));
+        for wrong in
+            ["", "d", "0d", "-4d", "+4d", "4w", "4 d", "400dd", "36501d", "99999999999d", "4.5d"]
+        {
+            assert!(read_days(wrong).is_err(), "{wrong}");
+        }
+    }
 }

@@ -3,6 +3,8 @@
 //! An *instant* is a [`Stamp`] in UTC where the device's zone is known, else on its own wall
 //! clock; `axis.rs` turns every stamp of a device into one.
 
+use std::time::{SystemTime, UNIX_EPOCH};
+
 use chrono::{DateTime, LocalResult, NaiveDate, NaiveDateTime, TimeZone, Utc};
 use provtrace_parsers::event::Event;
 use provtrace_parsers::stamp::Stamp;
@@ -136,6 +138,12 @@ pub fn read_shown(text: &str) -> Option<(i64, bool)> {
 /// An instant in UTC, by RFC 3339.
 pub fn show_utc(instant: Stamp) -> String {
     naive(instant).map_or_else(String::new, |time| format_time(time, "Z"))
+}
+
+/// This moment, in whole seconds.
+pub fn now() -> Stamp {
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs();
+    Stamp(i64::try_from(now).unwrap_or(0).saturating_mul(1000))
 }
 
 /// Minutes from `earlier` to `later`.

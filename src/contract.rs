@@ -3,9 +3,11 @@
 //! Field names and meanings are a contract with other tools: fields are added, never changed.
 //! Times are RFC 3339, UTC with `Z` where the device's zone is known, else without an offset.
 
+use std::borrow::Cow;
+
 use provtrace_parsers::code::{CodeTable, ExitCode};
 use provtrace_parsers::event::Mark;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use crate::changes::ChangeKnown;
 use crate::correlate::{Confidence, Mechanism};
@@ -63,7 +65,7 @@ pub struct RunsByState {
 }
 
 /// A run that was cut off in a step, or that hangs in one.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct UnfinishedRun {
     /// The device.
     pub device: String,
@@ -90,7 +92,7 @@ pub struct UnfinishedRun {
 }
 
 /// A step that waited for a scan, without a refusal.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct LongWait {
     /// The device.
     pub device: String,
@@ -144,7 +146,7 @@ pub struct Tool {
 }
 
 /// A device's clock was set: times before it are put on the axis of the clock after it.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct ClockChange {
     /// The device.
     pub device: String,
@@ -162,7 +164,7 @@ pub struct ClockChange {
 }
 
 /// A step that was refused since another task ran.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Incident {
     /// Same evidence, same id, wherever the share is mounted: 16 hex digits.
     pub id: String,
@@ -208,10 +210,10 @@ pub struct Incident {
 }
 
 /// The refused program.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Refused {
     /// `sdclient.exe`.
-    pub program: &'static str,
+    pub program: Cow<'static, str>,
     /// Where a log has it.
     pub pid: Option<u32>,
     /// When it started.
@@ -223,7 +225,7 @@ pub struct Refused {
 }
 
 /// An exit code, decoded.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Code {
     /// As printed in the log.
     pub raw: String,
@@ -236,7 +238,7 @@ pub struct Code {
     /// In words; empty when unknown.
     pub meaning: String,
     /// How well that is known; `None` when unknown.
-    pub mark: Option<&'static str>,
+    pub mark: Option<Cow<'static, str>>,
 }
 
 impl Code {
@@ -249,7 +251,7 @@ impl Code {
             component: codes.component(meaning.value),
             code: meaning.value & 0xFFFF,
             meaning: meaning.meaning,
-            mark: meaning.mark.map(Mark::word),
+            mark: meaning.mark.map(|mark| mark.word().into()),
         }
     }
 }
@@ -260,10 +262,10 @@ pub fn hex(value: u32) -> String {
 }
 
 /// The program that held a step.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Blocker {
     /// `vulscan.exe` or `sdclient.exe`.
-    pub program: &'static str,
+    pub program: Cow<'static, str>,
     /// Where a log has it.
     pub pid: Option<u32>,
     /// Its task, for a deployment.
@@ -285,7 +287,7 @@ pub struct Blocker {
 }
 
 /// A quoted line.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Evidence {
     /// Relative to the path on the command line, with `/`.
     pub path: String,
@@ -298,9 +300,9 @@ pub struct Evidence {
     /// Bytes in the raw file, without the line end.
     pub length: u64,
     /// The event's word.
-    pub says: &'static str,
+    pub says: Cow<'static, str>,
     /// How well the wording is known; `None` for a line that only shows life.
-    pub mark: Option<&'static str>,
+    pub mark: Option<Cow<'static, str>>,
     /// The line, decoded.
     pub text: String,
 }

@@ -8,7 +8,7 @@ use std::collections::BTreeSet;
 use provtrace_parsers::code::{CodeClass, CodeMeaning, CodeTable, ExitCode};
 use provtrace_parsers::event::{Event, Mark};
 use provtrace_parsers::stamp::Stamp;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use crate::clock::minutes;
 use crate::holder::Holders;
@@ -21,7 +21,7 @@ use crate::timeline::Timeline;
 const AT_ONCE: i64 = 15;
 
 /// What blocked a step, by DOMAIN.md's table.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Mechanism {
     /// The scan was launched during an earlier deployment, waited, and was scanning.
@@ -50,7 +50,7 @@ impl Mechanism {
 }
 
 /// How well an incident is proven, by REPORT.md's rules.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Confidence {
     /// The refusal is stated, and a blocker's own traces cover it.

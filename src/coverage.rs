@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use provtrace_parsers::event::Event;
 use provtrace_parsers::format::SourceKind;
 use provtrace_parsers::line::LineCounts;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use crate::discover::Skipped;
 use crate::ingest::SourceLog;
@@ -74,7 +74,7 @@ pub struct Coverage {
 }
 
 /// Failures that the user expects: counted, and left out of everything else.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Ignored {
     /// Refused steps.
     pub incidents: u64,
@@ -116,7 +116,7 @@ pub fn caution(formats: &[FormatCoverage], like_agents: &[String]) -> Option<Str
 }
 
 /// How well the logs of one format were understood.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct FormatCoverage {
     /// Its name.
     pub format: String,
@@ -142,6 +142,37 @@ pub struct FormatCoverage {
     /// Whether such logs have a wording that can be unknown.
     #[serde(skip)]
     has_wording: bool,
+}
+
+/// How the store keeps what is known of a device's formats, with what no report says.
+pub mod kept {
+    use std::collections::BTreeMap;
+
+    use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+    use super::FormatCoverage;
+
+    /// # Errors
+    /// Of the serializer.
+    pub fn serialize<S: Serializer>(
+        formats: &BTreeMap<String, FormatCoverage>,
+        serializer: S,
+    ) -> Result<S::Ok, S::Error> {
+        let whole = |own: &FormatCoverage| (own.clone(), own.devices_silent, own.has_wording);
+        formats.values().map(whole).collect::<Vec<_>>().serialize(serializer)
+    }
+
+    /// # Errors
+    /// Of the deserializer.
+    pub fn deserialize<'de, D: Deserializer<'de>>(
+        deserializer: D,
+    ) -> Result<BTreeMap<String, FormatCoverage>, D::Error> {
+        let formats = Vec::<(FormatCoverage, u64, bool)>::deserialize(deserializer)?;
+        let whole = |(own, devices_silent, has_wording): (FormatCoverage, u64, bool)| {
+            (own.format.clone(), FormatCoverage { devices_silent, has_wording, ..own })
+        };
+        Ok(formats.into_iter().map(whole).collect())
+    }
 }
 
 /// One log, as far as it was understood.

@@ -8,6 +8,8 @@ use provtrace_parsers::engine::LineCounts;
 use provtrace_parsers::stamp::Stamp;
 use sha2::{Digest, Sha256};
 
+use serde::{Deserialize, Serialize};
+
 use crate::changes::ChangeKnown;
 use crate::chronicle::{self, Chronicle};
 use crate::citation::{quote, to_tenth};
@@ -25,7 +27,7 @@ use crate::suspicion::{self, Ended};
 use crate::wait::hangs;
 
 /// What is kept of a device.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
 pub struct DeviceReport {
     /// Its name.
     pub device: String,
@@ -40,6 +42,7 @@ pub struct DeviceReport {
     /// What became of its lines.
     pub counts: LineCounts,
     /// How well each format was understood.
+    #[serde(with = "coverage::kept")]
     pub formats: BTreeMap<String, FormatCoverage>,
     /// What could not be read.
     pub skipped: Vec<Skipped>,
@@ -67,7 +70,8 @@ pub struct DeviceReport {
     pub ignored: Ignored,
     /// Its deployments by exit code.
     pub ended: BTreeMap<u32, Ended>,
-    /// Its chronicle, where one is asked for.
+    /// Its chronicle, where one is asked for; the store keeps it beside the rest.
+    #[serde(skip)]
     pub chronicle: Option<Chronicle>,
 }
 
@@ -80,10 +84,12 @@ impl DeviceReport {
 }
 
 /// What is kept of a run.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct RunReport {
     /// From 1.
     pub number: u32,
+    /// When its first step was started, on the device's own clock: what tells it from others.
+    pub began: String,
     /// Where mapping or task name tell it.
     pub template: Option<(String, TemplateSource)>,
     /// Its steps, as they stand in the run.
@@ -99,7 +105,7 @@ pub struct RunReport {
 }
 
 /// What is kept of a step; tries of one step are one.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct StepReport {
     /// Its name.
     pub name: String,
@@ -115,13 +121,17 @@ pub struct StepReport {
 
 /// Reads a device and keeps what a report needs.
 pub fn analyze(device: &Device, request: &Request, progress: &dyn Fn(u64)) -> DeviceReport {
-    let story = tell(device, request, progress);
+    report(&tell(device, request, progress), request)
+}
+
+/// Keeps of a device's story what a report needs.
+pub fn report(story: &Story, request: &Request) -> DeviceReport {
     let mut counts = LineCounts::default();
     for log in &story.logs.sources {
         counts.add(log.counts);
     }
     let failures = story.findings.other_failures.iter();
-    let runs = runs(&story, request);
+    let runs = runs(story, request);
     let with_steps: BTreeSet<usize> = story.timeline.steps.iter().map(|step| step.run).collect();
     let refused =
         story.timeline.lifetimes.iter().filter(|own| {
@@ -132,7 +142,7 @@ pub fn analyze(device: &Device, request: &Request, progress: &dyn Fn(u64)) -> De
         show_blocker(holder, &story.timeline.steps[step], &story.clock)
     };
     let shown = Shown {
-        device: &device.name,
+        device: &story.logs.device,
         clock: &story.clock,
         timeline: &story.timeline,
         quote: &quote,
@@ -142,10 +152,10 @@ pub fn analyze(device: &Device, request: &Request, progress: &dyn Fn(u64)) -> De
         let index = (run.number as usize).checked_sub(1)?;
         shown.unfinished(index, story.endings.get(index)?)
     });
-    let incidents = incidents(&story, &request.formats.codes);
+    let incidents = incidents(story, &request.formats.codes);
     let ids: Vec<String> = incidents.iter().map(|incident| incident.id.clone()).collect();
     DeviceReport {
-        device: device.name.clone(),
+        device: story.logs.device.clone(),
         zone: story.clock.zone_name(),
         workaround: story.timeline.workaround,
         unfinished: unfinished.collect(),
@@ -159,9 +169,9 @@ pub fn analyze(device: &Device, request: &Request, progress: &dyn Fn(u64)) -> De
         runs_outside: (with_steps.len() - runs.len()) as u64,
         refused_outside_runs: refused.count() as u64,
         runs,
-        chronicle: chronicle::of_device(&story, &request.formats.codes, &ids, request.kept),
+        chronicle: chronicle::of_device(story, &request.formats.codes, &ids, request.kept),
         incidents,
-        clock_changes: clock_changes(&story),
+        clock_changes: clock_changes(story),
         near_misses: story.findings.near_misses.len() as u64,
         ignored: story.ignored,
         ended: suspicion::of_device_but_expected(&story.timeline, &request.formats),
@@ -218,6 +228,9 @@ fn runs(story: &Story, request: &Request) -> Vec<RunReport> {
             .find(|at| installed.is_none_or(|install| at >= install));
         runs.push(RunReport {
             number: run.number,
+            began: own.first().map_or_else(String::new, |at| {
+                clock::logged(story.clock.local(timeline.steps[*at].at))
+            }),
             template: run.template.clone(),
             steps: reports,
             state: story.endings[index].state,
@@ -257,7 +270,7 @@ fn incidents(story: &Story, codes: &CodeTable) -> Vec<Incident> {
             at_millis: incident.at.0,
             minutes_after_agent_install: incident.minutes_after_agent_install.map(to_tenth),
             refused: Refused {
-                program: own.program.name(),
+                program: own.program.name().into(),
                 pid: own.pid,
                 started: show(step.at),
                 ended: step.ended.map(show),
@@ -289,7 +302,7 @@ fn clock_changes(story: &Story) -> Vec<ClockChange> {
 
 fn show_blocker(blocker: &Lifetime, step: &Step, clock: &Clock) -> Blocker {
     Blocker {
-        program: blocker.program.name(),
+        program: blocker.program.name().into(),
         pid: blocker.pid,
         task_id: blocker.task.clone(),
         launched: clock.show(blocker.start.at),

@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
+use std::time::Duration;
 
 use provtrace_parsers::format::{Formats, SourceKind};
 use rayon::prelude::*;
@@ -12,9 +13,10 @@ use crate::layout::{self, Layout};
 use crate::paths::Given;
 pub use crate::paths::{plain, slashed};
 use crate::place::Member;
-use crate::recognise::{Kind, Log, host_name, is_looked_at, recognise};
+use crate::recognise::{Kind, Log, is_looked_at};
+use crate::sighting::Sightings;
 pub use crate::walk::Skipped;
-use crate::walk::{Found, Root, walk};
+use crate::walk::{Found, Root, Stat, walk};
 
 /// One log file.
 #[derive(Debug, Clone)]
@@ -31,6 +33,8 @@ pub struct Source {
     pub bytes: u64,
     /// Which part of the file it is, if the file is an archive.
     pub member: Option<Member>,
+    /// What the system says of the file that it is, or lies in.
+    pub stat: Stat,
 }
 
 impl Source {
@@ -94,6 +98,8 @@ pub fn discover(
     paths: &[Given],
     layout: Option<&Layout>,
     formats: &Formats,
+    sightings: &Sightings,
+    limit: Option<Duration>,
 ) -> Result<Share, String> {
     let mut share = Share::default();
     let mut found = Vec::new();
@@ -110,16 +116,16 @@ pub fn discover(
         }
         let prefix = (paths.len() > 1).then_some(shown);
         let (name, folder) = (layout::root_name(path), home::folder(path));
-        let root = Root { path, is_file: path.is_file(), prefix, name, folder };
-        for (files, skipped) in walk(&root, roots.len()) {
+        let root = Root { path: path.clone(), is_file: path.is_file(), prefix, name, folder };
+        for (files, skipped) in walk(&root, roots.len(), limit) {
             found.extend(files);
             share.skipped.extend(skipped);
         }
         roots.push(root);
     }
-    let found = open_archives(found, formats, &mut share);
-    let logs = recognise_all(found, formats, &mut share);
-    share.devices = devices(logs, &roots, layout, formats, &mut share.skipped);
+    let found = open_archives(found, formats, sightings, &mut share);
+    let logs = recognise_all(found, formats, sightings, &mut share);
+    share.devices = devices(logs, &roots, layout, (formats, sightings), &mut share.skipped);
     share.unrecognised.sort();
     share.like_agents.sort();
     share.skipped.sort();
@@ -127,13 +133,18 @@ pub fn discover(
 }
 
 /// Puts the logs that lie in archives in the place of these.
-fn open_archives(found: Vec<Found>, formats: &Formats, share: &mut Share) -> Vec<Found> {
+fn open_archives(
+    found: Vec<Found>,
+    formats: &Formats,
+    sightings: &Sightings,
+    share: &mut Share,
+) -> Vec<Found> {
     let is_log = |name: &str| is_looked_at(name, formats);
     let opened: Vec<(Vec<Found>, bundle::Bundle)> = found
         .into_par_iter()
         .map(|mut found| {
             if bundle::is_zip(&found.inside) {
-                let mut bundle = bundle::open(&found.file, &is_log);
+                let mut bundle = sightings.archive(&found, formats);
                 let logs = std::mem::take(&mut bundle.logs);
                 for (name, _) in &mut bundle.refused {
                     let between = if name.is_empty() { "" } else { "!/" };
@@ -168,6 +179,7 @@ impl Found {
             shown: format!("{}!/{}", self.shown, log.member.name),
             inside: format!("{}!/{}", self.inside, log.inside),
             bytes: log.bytes,
+            stat: self.stat,
             member: Some(log.member),
             root: self.root,
         }
@@ -175,11 +187,16 @@ impl Found {
 }
 
 /// Tells what each file is; what is no log is only counted or listed.
-fn recognise_all(found: Vec<Found>, formats: &Formats, share: &mut Share) -> Vec<(Found, Log)> {
+fn recognise_all(
+    found: Vec<Found>,
+    formats: &Formats,
+    sightings: &Sightings,
+    share: &mut Share,
+) -> Vec<(Found, Log)> {
     let kinds: Vec<(Found, Kind)> = found
         .into_par_iter()
         .map(|found| {
-            let kind = recognise(&found.shown, &found.file, found.member.as_ref(), formats);
+            let kind = sightings.kind(&found, formats);
             (found, kind)
         })
         .collect();
@@ -212,9 +229,9 @@ fn known_devices(logs: &[(Found, Log)]) -> BTreeSet<(usize, String)> {
 /// Groups logs by device, each device's in order of `shown`.
 fn devices(
     logs: Vec<(Found, Log)>,
-    roots: &[Root<'_>],
+    roots: &[Root],
     layout: Option<&Layout>,
-    formats: &Formats,
+    (formats, sightings): (&Formats, &Sightings),
     skipped: &mut Vec<Skipped>,
 ) -> Vec<Device> {
     let mut named = Vec::new();
@@ -228,7 +245,7 @@ fn devices(
             named.push((name, found, log));
         }
     }
-    let hosts = hosts(&named, roots, formats);
+    let hosts = hosts(&named, roots, formats, sightings);
     let mut devices: BTreeMap<Home, (Home, Device)> = BTreeMap::new();
     for (name, found, log) in named {
         let host = hosts.get(&found.root).filter(|hosts| hosts.len() == 1);
@@ -239,9 +256,9 @@ fn devices(
         let key = home.iter().map(|part| part.to_uppercase()).collect();
         let new = || (home, Device { name, sources: Vec::new() });
         let (_, device) = devices.entry(key).or_insert_with(new);
-        let Found { file, shown, bytes, member, .. } = found;
+        let Found { file, shown, bytes, stat, member, .. } = found;
         let Log { format, task } = log;
-        device.sources.push(Source { file, shown, format, task, bytes, member });
+        device.sources.push(Source { file, shown, format, task, bytes, member, stat });
     }
     let mut devices = named_apart(devices.into_values().collect());
     for device in &mut devices {
@@ -276,7 +293,7 @@ fn named_apart(found: Vec<(Home, Device)>) -> Vec<Device> {
 /// The device that a path names.
 fn device_of(
     found: &Found,
-    root: &Root<'_>,
+    root: &Root,
     layout: Option<&Layout>,
     known: &BTreeSet<(usize, String)>,
 ) -> Option<String> {
@@ -292,15 +309,16 @@ fn device_of(
 /// The host names that lie in the folders given, not in a device's folder there.
 fn hosts(
     named: &[(Option<String>, Found, Log)],
-    roots: &[Root<'_>],
+    roots: &[Root],
     formats: &Formats,
+    sightings: &Sightings,
 ) -> BTreeMap<usize, BTreeSet<String>> {
     let mut hosts: BTreeMap<usize, BTreeSet<String>> = BTreeMap::new();
     for (name, found, log) in named {
         let format = &formats.formats[log.format];
         let facts = format.kind == SourceKind::DeviceFacts;
         if name.is_none() && facts && !roots[found.root].is_file {
-            let host = host_name(&found.file, found.member.as_ref(), format);
+            let host = sightings.host(found, format, formats);
             hosts.entry(found.root).or_default().extend(host);
         }
     }

@@ -7,7 +7,7 @@ use provtrace_parsers::code::{CodeClass, CodeTable};
 use provtrace_parsers::event::ActionOutcome;
 use provtrace_parsers::format::SourceKind;
 use provtrace_parsers::stamp::Stamp;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use crate::correlate::{Findings, Proof, was_refused};
 use crate::holder::Holders;
@@ -23,7 +23,7 @@ const HANGS: i64 = 2 * 3600;
 const AT_WORK: i64 = 60;
 
 /// How a run ended.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum RunState {
     /// The last thing that it did ended well.
@@ -39,7 +39,7 @@ pub enum RunState {
 }
 
 /// What shows that a run was cut or hangs.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum ShownBy {
     /// Another run began.

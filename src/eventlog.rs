@@ -47,17 +47,18 @@ pub fn read(
             reader.chunk(bytes, offset, sink);
         }
     };
-    let (buffer, bytes, stopped) = open.pieces(HEADER, CHUNK, progress, &mut chunk);
+    let (buffer, end) = open.pieces(HEADER, CHUNK, progress, &mut chunk);
     if !known {
         return (buffer, Err("no Windows event log, though it is named like one".to_owned()));
     }
-    if bytes < HEADER as u64 {
+    if end.bytes < HEADER as u64 {
         return (buffer, Err("cut off in its header, no record is left".to_owned()));
     }
     let damaged = reader.damaged.map(|(offset, number)| {
         format!("partly read: {number} damaged chunks or records, the first at byte {offset}")
     });
-    (buffer, Ok(ReadEnd { counts: reader.counts, bytes, stopped: damaged.or(stopped) }))
+    let stopped = damaged.or(end.stopped.clone());
+    (buffer, Ok(ReadEnd { counts: reader.counts, stopped, ..end }))
 }
 
 struct EventLog<'f> {

@@ -121,7 +121,8 @@ fn answer(scene: &Scene) -> String {
 
 fn cautions(scene: &Scene) -> Vec<String> {
     let incident = scene.incident;
-    let marked = |mark| incident.evidence.iter().filter(|line| line.mark == Some(mark)).count();
+    let marked =
+        |mark| incident.evidence.iter().filter(|line| line.mark.as_deref() == Some(mark)).count();
     let mut cautions = Vec::new();
     let lines = |number: usize| match number {
         0 => "the meaning of the exit code".to_owned(),

@@ -7,12 +7,13 @@
 
 use provtrace_parsers::engine::{Line, LineCounts, Outcome, Run};
 use provtrace_parsers::event::{Event, Mark};
-use provtrace_parsers::format::{Format, Formats, SourceKind};
+use provtrace_parsers::format::{Format, SourceKind};
 use provtrace_parsers::stamp::{DateOrder, Stamp};
+use serde::{Deserialize, Serialize};
 
 use crate::block::{Block, Sink};
-use crate::dates::DateOrders;
-use crate::discover::{Device, Skipped, Source};
+use crate::dates::{DateOrders, Dates};
+use crate::discover::{Skipped, Source};
 use crate::eventlog;
 use crate::source::{OpenSource, ReadEnd};
 
@@ -28,10 +29,10 @@ const MOST_ENTRIES: usize = 400_000;
 pub const PLAUSIBLE: std::ops::Range<i64> = 788_918_400_000..3_786_912_000_000;
 
 /// Most bytes of text that are kept of one device.
-const MOST_TEXT: usize = 64 << 20;
+pub const MOST_TEXT: usize = 64 << 20;
 
 /// A line as it can be quoted.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Quote {
     /// From 1.
     pub line: u64,
@@ -44,7 +45,7 @@ pub struct Quote {
 }
 
 /// A record that was kept.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Entry {
     /// When, on the device's axis: as its log prints it, until `axis.rs` has put it there.
     /// `None` for records of logs without stamps.
@@ -64,7 +65,7 @@ pub struct Entry {
 }
 
 /// One log, read.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct SourceLog {
     /// The file that it lies in, as shown.
     pub path: String,
@@ -97,48 +98,6 @@ pub struct DeviceLogs {
     pub warnings: Vec<String>,
 }
 
-/// Reads all sources of a device. `progress` is told of bytes as they are read.
-pub fn read_device(device: &Device, formats: &Formats, progress: &dyn Fn(u64)) -> DeviceLogs {
-    let mut logs = DeviceLogs { device: device.name.clone(), ..DeviceLogs::default() };
-    let mut dates = DateOrders::new(device, formats);
-    let mut buffer = Vec::new();
-    let mut room = MOST_TEXT;
-    for (at, source) in device.sources.iter().enumerate() {
-        let format = &formats.formats[source.format];
-        let mut keeper = Keeper::new(format, room);
-        let read = read_source(source, format, &mut dates, &mut buffer, &mut keeper, progress);
-        source.release(device.sources.get(at + 1));
-        let skipped = |reason: String| Skipped { path: source.shown.clone(), reason };
-        let end = match read {
-            Ok(end) => end,
-            Err(reason) => {
-                logs.skipped.push(skipped(reason));
-                continue;
-            }
-        };
-        keeper.finish();
-        // A device may have tens of thousands of small logs.
-        keeper.entries.shrink_to_fit();
-        room = keeper.room;
-        logs.skipped.extend(end.stopped.map(skipped));
-        logs.skipped.extend(keeper.dropped().map(skipped));
-        logs.warnings.extend(keeper.impossible().map(|why| format!("{}: {why}", source.shown)));
-        logs.sources.push(SourceLog {
-            path: source.path().to_owned(),
-            member: source.member.as_ref().map(|member| member.name.clone()),
-            format: format.name.clone(),
-            kind: format.kind,
-            task: source.task.clone(),
-            entries: keeper.entries,
-            counts: end.counts,
-            bytes: end.bytes,
-        });
-    }
-    device.release();
-    logs.warnings.extend(dates.warnings);
-    logs
-}
-
 /// Reads one source to its end; `buffer` is memory that goes from source to source.
 ///
 /// # Errors
@@ -152,30 +111,49 @@ pub fn read_source(
     progress: &dyn Fn(u64),
 ) -> Result<ReadEnd, String> {
     let open = OpenSource::open(source, format, std::mem::take(buffer))?;
-    if let Some(rules) = &format.event_log {
-        let (memory, end) = eventlog::read(open, rules, sink, progress);
-        *buffer = memory;
-        return end;
-    }
-    let order = match open.date_order() {
+    let order = match open.date_order().filter(|_| format.event_log.is_none()) {
         None => DateOrder::MonthFirst,
         Some(Some(order)) => order,
-        Some(None) => dates.of_device(&open, source),
+        Some(None) => dates.of_device(|| Dates::of(&open, true), source),
     };
-    let (memory, end) = open.read(order, sink, progress);
+    read_open(open, order, format, buffer, sink, progress)
+}
+
+/// Reads a source that is open to its end, with slash dates read in `order`.
+///
+/// # Errors
+/// Why nothing of it could be read.
+pub fn read_open(
+    open: OpenSource<'_>,
+    order: DateOrder,
+    format: &Format,
+    buffer: &mut Vec<u8>,
+    sink: &mut impl Sink,
+    progress: &dyn Fn(u64),
+) -> Result<ReadEnd, String> {
+    let (memory, end) = match &format.event_log {
+        Some(rules) => eventlog::read(open, rules, sink, progress),
+        None => open.read(order, sink, progress),
+    };
     *buffer = memory;
     end
 }
 
+/// Bytes of text that records take; twice their lines: a field of an event may hold most of one again.
+pub fn text_of(entries: &[Entry]) -> usize {
+    entries.iter().map(|entry| entry.quote.text.len() * 2).sum()
+}
+
 /// Keeps what the timeline needs of a source's lines.
-struct Keeper<'f> {
+pub struct Keeper<'f> {
     format: &'f Format,
-    entries: Vec<Entry>,
+    /// What is kept.
+    pub entries: Vec<Entry>,
     dropped: u64,
     /// Records whose time is none of these programs.
     impossible: u64,
     /// Bytes of text that may still be kept.
-    room: usize,
+    pub room: usize,
     /// The last stamped line, not kept yet; its text is still in the block.
     last: Option<Last>,
     /// The same from an earlier block.
@@ -183,6 +161,20 @@ struct Keeper<'f> {
     kept_at: Option<Stamp>,
     /// The line before was the first one after a silence: the next one tells whether a program
     /// was launched there or one line came alone.
+    after_first: bool,
+    /// What it knew behind the last whole line.
+    pub paused: Option<Kept>,
+}
+
+/// What a keeper knows between two lines: another one, made with it, goes on as this one would.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Kept {
+    /// How many records it kept.
+    entries: usize,
+    dropped: u64,
+    impossible: u64,
+    carried: Option<Entry>,
+    kept_at: Option<Stamp>,
     after_first: bool,
 }
 
@@ -202,7 +194,8 @@ struct Last {
 }
 
 impl<'f> Keeper<'f> {
-    fn new(format: &'f Format, room: usize) -> Keeper<'f> {
+    /// A keeper that may keep so many bytes of text.
+    pub fn new(format: &'f Format, room: usize) -> Keeper<'f> {
         Keeper {
             format,
             entries: Vec::new(),
@@ -213,24 +206,34 @@ impl<'f> Keeper<'f> {
             carried: None,
             kept_at: None,
             after_first: false,
+            paused: None,
         }
     }
 
+    /// A keeper that goes on where another one stood, with what that one kept.
+    pub fn resume(format: &'f Format, room: usize, kept: Kept, mut entries: Vec<Entry>) -> Self {
+        let Kept { dropped, impossible, carried, kept_at, after_first, .. } = kept;
+        entries.truncate(kept.entries);
+        let room = room.saturating_sub(text_of(&entries));
+        let new = Keeper::new(format, room);
+        Keeper { entries, dropped, impossible, carried, kept_at, after_first, ..new }
+    }
+
     /// The last line of a source is the end of what it shows.
-    fn finish(&mut self) {
+    pub fn finish(&mut self) {
         if let Some(entry) = self.carried.take() {
             self.keep(entry);
         }
     }
 
     /// What was read and not kept.
-    fn dropped(&self) -> Option<String> {
+    pub fn dropped(&self) -> Option<String> {
         let Keeper { dropped, .. } = self;
         (*dropped > 0).then(|| format!("partly read: {dropped} records beyond {MOST_ENTRIES} of a log or {MOST_TEXT} bytes of a device were only counted"))
     }
 
     /// What has a time that can't be.
-    fn impossible(&self) -> Option<String> {
+    pub fn impossible(&self) -> Option<String> {
         let Keeper { impossible, .. } = self;
         (*impossible > 0).then(|| format!("{impossible} lines have an impossible date (before 1995, or from 2090 on) and were not placed in time"))
     }
@@ -239,8 +242,7 @@ impl<'f> Keeper<'f> {
         if let Some(stamp) = entry.stamp {
             self.kept_at = Some(stamp);
         }
-        // Twice: a field of the event may hold most of the line again.
-        let text = entry.quote.text.len() * 2;
+        let text = text_of(std::slice::from_ref(&entry));
         if self.entries.len() < MOST_ENTRIES && text <= self.room {
             self.room -= text;
             self.entries.push(entry);
@@ -333,6 +335,17 @@ impl Sink for Keeper<'_> {
         if let Some(last) = self.last.take() {
             self.carried = Some(last.entry(self.format, block));
         }
+    }
+
+    fn pause(&mut self) {
+        self.paused = Some(Kept {
+            entries: self.entries.len(),
+            dropped: self.dropped,
+            impossible: self.impossible,
+            carried: self.carried.clone(),
+            kept_at: self.kept_at,
+            after_first: self.after_first,
+        });
     }
 }
 

@@ -4,6 +4,9 @@ use std::cmp::Reverse;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
+
+use provtrace_parsers::code::{ExitCode, Notation};
 
 use crate::chronicle::Chronicle;
 use crate::cli::InputArgs;
@@ -19,8 +22,10 @@ use crate::paths;
 use crate::pattern;
 use crate::progress::{self, Progress};
 use crate::report;
+use crate::report::medium::Target;
 use crate::report::table::Style;
 use crate::rereading;
+use crate::sighting::Sightings;
 use crate::story::{Kept, Request};
 use crate::summary;
 use crate::tasks::Tasks;
@@ -82,6 +87,25 @@ pub fn request(
     })
 }
 
+/// The failures that the user said are expected, with those of the overlays.
+///
+/// # Errors
+/// If a code is none.
+pub fn expect(steps: &[String], codes: &[String], request: &mut Request) -> Result<(), Failure> {
+    let formats = &mut request.formats;
+    request.ignores = !(steps.is_empty() && codes.is_empty());
+    formats.expected.steps.extend(steps.iter().cloned());
+    for code in codes {
+        let read = ExitCode::read(code.trim(), Notation::Any).ok_or_else(|| {
+            Failure::Asked(format!(
+                "--ignore-code {code}: no exit code; write it as a log or the console shows it"
+            ))
+        })?;
+        formats.expected.codes.push(formats.codes.meaning(&read).value);
+    }
+    Ok(())
+}
+
 /// The two reports that are compared, the earlier one first; `output` is none of them.
 ///
 /// # Errors
@@ -113,6 +137,29 @@ pub fn find(input: &InputArgs, request: &Request) -> Result<Share, Failure> {
     select(input, find_all(input, request)?)
 }
 
+/// The devices that are asked for, if there are any, by what is known of the share; a folder that does not
+/// answer for `limit` is left.
+///
+/// # Errors
+/// If there is no such path.
+pub fn find_kept(
+    input: &InputArgs,
+    request: &Request,
+    sightings: &Sightings,
+    limit: Option<Duration>,
+) -> Result<Share, Failure> {
+    let mut paths = paths::given(&input.paths, io::stdin().lock()).map_err(Failure::Asked)?;
+    for given in &mut paths {
+        // The store knows a file by its path, wherever the program is started.
+        given.path = std::path::absolute(&given.path).unwrap_or_else(|_| given.path.clone());
+    }
+    let layout = input.layout.as_ref();
+    let mut share =
+        discover(&paths, layout, &request.formats, sightings, limit).map_err(Failure::Asked)?;
+    share.beside = beside(request);
+    Ok(share)
+}
+
 /// All devices, also those that are not asked for.
 ///
 /// # Errors
@@ -120,14 +167,19 @@ pub fn find(input: &InputArgs, request: &Request) -> Result<Share, Failure> {
 pub fn find_all(input: &InputArgs, request: &Request) -> Result<Share, Failure> {
     let paths = paths::given(&input.paths, io::stdin().lock()).map_err(Failure::Asked)?;
     let mut share =
-        discover(&paths, input.layout.as_ref(), &request.formats).map_err(Failure::Asked)?;
-    share.beside = request.overlays.iter().map(PathBuf::from).collect();
-    share.beside.extend(request.tasks_from.clone());
+        discover(&paths, input.layout.as_ref(), &request.formats, &Sightings::default(), None)
+            .map_err(Failure::Asked)?;
+    share.beside = beside(request);
     if share.devices.is_empty() {
         tell_skipped(&share.skipped);
         return Err(nothing_readable(&share, share.skipped.len()));
     }
     Ok(share)
+}
+
+/// What is read beside logs.
+fn beside(request: &Request) -> Vec<PathBuf> {
+    request.overlays.iter().map(PathBuf::from).chain(request.tasks_from.clone()).collect()
 }
 
 /// Leaves the devices that are asked for.
@@ -233,6 +285,45 @@ pub fn in_parallel<T: Send>(
 /// If it can't be written, or is one of the files that are read.
 pub fn output(path: Option<&Path>, share: &Share) -> Result<Output, Failure> {
     Output::open(path, share).map_err(Failure::Asked)
+}
+
+/// The report, in every way that it is asked for.
+///
+/// # Errors
+/// If it can't be written.
+pub fn write(
+    targets: &[Target],
+    with_evidence: bool,
+    report: &Report,
+    chronicles: &[Chronicle],
+    share: &Share,
+) -> Result<(), Failure> {
+    for target in targets {
+        let style = style(target.path.is_some(), None);
+        let mut whole = Vec::new();
+        for (path, part) in target.files() {
+            let mut out = output(path.as_deref(), share)?;
+            target.medium.write(part, report, chronicles, style, with_evidence, &mut out)?;
+            whole.push(out);
+        }
+        // The files of one target appear together, once all are written.
+        whole.into_iter().try_for_each(Output::finish)?;
+    }
+    Ok(())
+}
+
+/// Refuses to write what is no text to a terminal.
+///
+/// # Errors
+/// If it is asked for.
+pub fn refuse_terminal(targets: &[Target]) -> Result<(), Failure> {
+    let direct = targets.iter().any(|target| target.path.is_none() && target.medium.is_binary());
+    if direct && output::is_terminal() {
+        return Err(Failure::Asked(
+            "this format is no text: write it to a file with -o".to_owned(),
+        ));
+    }
+    Ok(())
 }
 
 /// Colour and width of a terminal; neither for a file or a pipe.

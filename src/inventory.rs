@@ -1,15 +1,17 @@
 //! What was read of a device, by kind of log.
 
+use std::borrow::Cow;
+
 use provtrace_parsers::format::SourceKind;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use crate::ingest::DeviceLogs;
 
 /// A device's logs of one kind.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct LogsRead {
     /// `provisioning`, `sdclient`, `vulscan`, `localsch`, …
-    pub kind: &'static str,
+    pub kind: Cow<'static, str>,
     /// How many.
     pub files: u64,
     /// Lines that were understood.
@@ -28,7 +30,7 @@ pub fn of_device(logs: &DeviceLogs) -> Vec<LogsRead> {
         let entries = own.clone().flat_map(|log| &log.entries);
         let stamps = entries.filter_map(|entry| entry.stamp).map(|stamp| stamp.0);
         LogsRead {
-            kind: kind.word(),
+            kind: kind.word().into(),
             files: own.clone().count() as u64,
             understood: own.map(|log| log.counts.understood).sum(),
             span: stamps.clone().min().zip(stamps.max()),

@@ -3,7 +3,7 @@
 use provtrace_parsers::code::ExitCode;
 use provtrace_parsers::event::Event;
 use provtrace_parsers::stamp::Stamp;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use crate::ingest::{DeviceLogs, Entry, SourceLog};
 
@@ -65,7 +65,7 @@ impl Program {
 }
 
 /// How an end of a lifetime is known.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Known {
     /// The program's log states it.
@@ -108,7 +108,7 @@ pub struct End {
 }
 
 /// What launched a program, by REPORT.md's words.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum LaunchedBy {
     /// The scheduler, within the window after the agent install.

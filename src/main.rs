@@ -4,6 +4,7 @@
 mod account;
 mod archive;
 mod axis;
+mod batch;
 mod blame;
 mod block;
 mod bundle;
@@ -16,6 +17,7 @@ mod citation;
 mod cli;
 mod clock;
 mod comparison;
+mod config;
 mod contract;
 mod correlate;
 mod course;
@@ -23,8 +25,10 @@ mod coverage;
 mod dates;
 mod deployment;
 mod device;
+mod digest;
 mod discover;
 mod disguise;
+mod document;
 mod dossier;
 mod ending;
 mod entries;
@@ -33,10 +37,14 @@ mod evidence;
 mod excerpt;
 mod expected;
 mod explanation;
+mod facts;
 mod failure;
+mod fingerprint;
+mod flags;
 mod formats;
 mod forms;
 mod gap;
+mod history;
 mod holder;
 mod home;
 mod hypotheses;
@@ -51,8 +59,11 @@ mod leap;
 mod learn;
 mod letters;
 mod lifetime;
+mod lineage;
 mod manifest;
+mod memory;
 mod news;
+mod nightly;
 mod output;
 mod overlays;
 mod paths;
@@ -65,9 +76,11 @@ mod provision;
 mod rank;
 mod rawline;
 mod recognise;
+mod recollection;
 mod redaction;
 mod report;
 mod rereading;
+mod retelling;
 mod roles;
 mod run;
 mod sample;
@@ -75,12 +88,16 @@ mod scan;
 mod scene;
 mod seal;
 mod sequence;
+mod settings;
+mod sighting;
 mod signature;
 mod source;
 mod spans;
 mod stamps;
 mod standstill;
+mod store;
 mod story;
+mod stream;
 mod summary;
 mod survey;
 mod suspicion;
@@ -93,9 +110,12 @@ mod timeline;
 mod trace;
 mod trail;
 mod understanding;
+mod upkeep;
 mod verification;
 mod wait;
 mod walk;
+mod watch;
+mod webhook;
 mod witness;
 mod zones;
 
@@ -104,7 +124,6 @@ use std::path::Path;
 use std::process;
 
 use clap::Parser;
-use provtrace_parsers::code::{ExitCode, Notation};
 use rayon::prelude::*;
 
 use crate::chronicle::Chronicle;
@@ -113,12 +132,13 @@ use crate::cli::{
     LearnArgs, SurveyFormat, TimelineArgs,
 };
 use crate::clock::Window;
+use crate::config::Expanded;
 use crate::contract::Report;
 use crate::discover::{Share, Skipped};
 use crate::failure::Failure;
 use crate::intake::{
-    NO_REPORT, find, finish, in_parallel, nothing_readable, output, read, request, status, style,
-    tell_skipped,
+    NO_REPORT, expect, find, finish, in_parallel, nothing_readable, output, read, request, status,
+    style, tell_skipped,
 };
 use crate::output::Output;
 use crate::progress::Progress;
@@ -133,9 +153,35 @@ const FOUND: u8 = 1;
 const AT_A_TIME: usize = 32;
 
 fn main() -> process::ExitCode {
-    let cli = Cli::parse();
-    let done = match &cli.command {
+    let expanded = config::expand(std::env::args_os().collect());
+    match expanded.map_err(Failure::Asked).and_then(run) {
+        Ok(status) => process::ExitCode::from(status),
+        // A reader that has seen enough (`| head`) is no failure.
+        Err(Failure::Write(error)) if error.kind() == io::ErrorKind::BrokenPipe => {
+            process::ExitCode::SUCCESS
+        }
+        Err(failure) => {
+            tell(&failure.message());
+            process::ExitCode::from(NO_REPORT)
+        }
+    }
+}
+
+/// Says something on standard error.
+fn tell(message: &str) {
+    let lines: Vec<_> = message.lines().map(report::plain::harmless).collect();
+    eprintln!("provtrace: {}", lines.join("\n"));
+}
+
+/// The command that was typed.
+fn run(expanded: Expanded) -> Result<u8, Failure> {
+    expanded.warnings.iter().for_each(|warning| tell(warning));
+    let cli = Cli::parse_from(expanded.arguments);
+    match &cli.command {
         Command::Analyze(args) => analyze(args),
+        Command::Nightly(args) => nightly::nightly(args),
+        Command::Report(args) => retelling::report(args),
+        Command::Store(args) => upkeep::store(&args.command),
         Command::Events(args) => events(args),
         Command::Timeline(args) => timeline(args),
         Command::Blame(args) => blame(args),
@@ -144,19 +190,6 @@ fn main() -> process::ExitCode {
         Command::Evidence(args) => evidence::evidence(args),
         Command::Verify(args) => verification::verify(args),
         Command::Formats(args) => formats(&args.command),
-    };
-    match done {
-        Ok(status) => process::ExitCode::from(status),
-        // A reader that has seen enough (`| head`) is no failure.
-        Err(Failure::Write(error)) if error.kind() == io::ErrorKind::BrokenPipe => {
-            process::ExitCode::SUCCESS
-        }
-        Err(failure) => {
-            let message = failure.message();
-            let lines: Vec<_> = message.lines().map(report::plain::harmless).collect();
-            eprintln!("provtrace: {}", lines.join("\n"));
-            process::ExitCode::from(NO_REPORT)
-        }
     }
 }
 
@@ -168,47 +201,19 @@ fn analyze(args: &AnalyzeArgs) -> Result<u8, Failure> {
         args.tasks.as_deref(),
         Window { since: args.since, until: args.until },
     )?;
-    if targets.iter().any(|target| target.path.is_none() && target.medium.is_binary())
-        && output::is_terminal()
-    {
-        return Err(Failure::Asked(
-            "this format is no text: write it to a file with -o".to_owned(),
-        ));
-    }
+    intake::refuse_terminal(&targets)?;
     request.kept =
         targets.iter().map(|target| target.medium.needs()).max().unwrap_or(Kept::Nothing);
-    expect(args, &mut request)?;
+    expect(&args.ignore_step, &args.ignore_code, &mut request)?;
     let share = find(&args.input, &request)?;
     if share.devices.len() == 1 && targets.iter().any(|target| target.medium == Format::Table) {
         // Its story goes first, with its picture.
         request.kept = Kept::Everything;
     }
     let (report, chronicles) = read(&share, &request, args.threads, args.no_progress)?;
-    write(args, &report, &chronicles, &targets, &share)?;
+    intake::write(&targets, args.evidence, &report, &chronicles, &share)?;
     let found = args.fail_on == Some(FailOn::Any) && !report.incidents.is_empty();
     Ok(status(&args.input, &report.coverage.skipped, if found { FOUND } else { 0 }))
-}
-
-/// The report, in every way that it is asked for.
-fn write(
-    args: &AnalyzeArgs,
-    report: &Report,
-    chronicles: &[Chronicle],
-    targets: &[Target],
-    share: &Share,
-) -> Result<(), Failure> {
-    for target in targets {
-        let style = style(target.path.is_some(), None);
-        let mut whole = Vec::new();
-        for (path, part) in target.files() {
-            let mut out = output(path.as_deref(), share)?;
-            target.medium.write(part, report, chronicles, style, args.evidence, &mut out)?;
-            whole.push(out);
-        }
-        // The files of one target appear together, once all are written.
-        whole.into_iter().try_for_each(Output::finish)?;
-    }
-    Ok(())
 }
 
 /// `events`: one source after the other, in order.
@@ -374,20 +379,4 @@ fn learn(args: &LearnArgs) -> Result<u8, Failure> {
     };
     report::lesson::write(&lesson, overlay, style, &mut io::stdout().lock())?;
     Ok(status(input, &lesson.skipped, 0))
-}
-
-/// The failures that the user said are expected, with those of the overlays.
-fn expect(args: &AnalyzeArgs, request: &mut Request) -> Result<(), Failure> {
-    let formats = &mut request.formats;
-    request.ignores = !(args.ignore_step.is_empty() && args.ignore_code.is_empty());
-    formats.expected.steps.extend(args.ignore_step.iter().cloned());
-    for code in &args.ignore_code {
-        let read = ExitCode::read(code.trim(), Notation::Any).ok_or_else(|| {
-            Failure::Asked(format!(
-                "--ignore-code {code}: no exit code; write it as a log or the console shows it"
-            ))
-        })?;
-        formats.expected.codes.push(formats.codes.meaning(&read).value);
-    }
-    Ok(())
 }

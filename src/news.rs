@@ -1,7 +1,7 @@
 //! What a nightly run found that was not known before: plain structs that every renderer takes.
 //! docs/NIGHTLY.md has the same in words; field names are a contract, as those of the report are.
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use crate::comparison::{Row, Verdict};
 use crate::contract::{Incident, Tool};
@@ -69,7 +69,7 @@ pub struct Night {
 }
 
 /// What became of the files that were found; a member of an archive counts as one.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Files {
     /// Never seen before, read whole.
     pub new: u64,
@@ -87,8 +87,21 @@ pub struct Files {
     pub skipped: u64,
 }
 
+impl Files {
+    /// Adds other files.
+    pub fn add(&mut self, other: &Files) {
+        self.new += other.new;
+        self.grown += other.grown;
+        self.moved += other.moved;
+        self.replaced += other.replaced;
+        self.unchanged += other.unchanged;
+        self.gone += other.gone;
+        self.skipped += other.skipped;
+    }
+}
+
 /// All that the store knows.
-#[derive(Debug, Clone, Copy, Default, Serialize)]
+#[derive(Debug, Clone, Copy, Default, Serialize, Deserialize)]
 pub struct Known {
     /// Devices.
     pub devices: u64,
@@ -110,7 +123,7 @@ pub struct Revision {
 }
 
 /// A field of an incident, before and after.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Changed {
     /// `mechanism`, `confidence`, `template`, `step`, `attempts`, `blocker` or `exit_code`.
     pub field: String,
@@ -162,18 +175,22 @@ pub struct Fallen {
 }
 
 /// How often a template, or a step of it, was affected, night by night.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Trend {
     /// `None` stands for runs whose template nothing names.
     pub template: Option<String>,
     /// `None` for a template.
     pub step: Option<String>,
+    /// All runs of it that the store knows, of any night.
+    pub runs: u64,
+    /// Those with an incident.
+    pub affected: u64,
     /// In order of time; at the most the last 60 nights with a run of it.
     pub points: Vec<Point>,
 }
 
 /// A night of a trend: runs that were first seen then.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Point {
     /// The day on which the night's run began, `2026-11-25`, UTC.
     pub day: String,

@@ -133,27 +133,33 @@ pub fn each_of_path(path: &Path) -> Result<Vec<Result<Overlay, String>>, String>
 }
 
 fn read(path: &Path) -> Result<Overlay, String> {
+    let text = text(path, "overlays")?;
+    Ok(Overlay { shown: slashed(path), text })
+}
+
+/// What stands in a TOML file that a person wrote; `kind` says in a message what such files are.
+///
+/// # Errors
+/// If it can't be read, is no text, or is longer than anybody writes.
+pub fn text(path: &Path, kind: &str) -> Result<String, String> {
     let shown = slashed(path);
     let failed = |error: &std::io::Error| format!("{shown}: {}", plain(error));
     // A link that leads nowhere, a folder or a pipe by that name: nothing is left out in silence.
     if !std::fs::metadata(path).map_err(|error| failed(&error))?.is_file() {
-        return Err(format!(
-            "{shown}: no file; an overlay is a text file, take it away or rename it"
-        ));
+        return Err(format!("{shown}: no file; {kind} are text files, take it away or rename it"));
     }
     let file = File::open(path).map_err(|error| failed(&error))?;
     let mut bytes = Vec::new();
     file.take(LONGEST + 1).read_to_end(&mut bytes).map_err(|error| failed(&error))?;
     if bytes.len() as u64 > LONGEST {
-        return Err(format!("{shown}: longer than 1 MiB; an overlay is a short text"));
+        return Err(format!("{shown}: longer than 1 MiB; {kind} are short texts"));
     }
     if bytes.starts_with(b"\xEF\xBB\xBF") {
         bytes.drain(..3);
     }
-    let text = String::from_utf8(bytes).map_err(|error| {
+    String::from_utf8(bytes).map_err(|error| {
         let good = error.as_bytes().get(..error.utf8_error().valid_up_to()).unwrap_or_default();
         let line = good.iter().filter(|b| **b == b'\n').count() + 1;
-        format!("{shown}:{line}: not UTF-8; save the overlay as UTF-8")
-    })?;
-    Ok(Overlay { shown, text })
+        format!("{shown}:{line}: not UTF-8; save it as UTF-8")
+    })
 }

@@ -78,6 +78,16 @@ impl Member {
         Member { name, nest: None, entry: None, gzip: true }
     }
 
+    /// A member of an archive that is not to be opened again.
+    pub fn unplaced(name: String) -> Member {
+        Member { name, nest: None, entry: None, gzip: false }
+    }
+
+    /// Whether only its name is known.
+    pub fn is_unplaced(&self) -> bool {
+        self.entry.is_none() && !self.gzip
+    }
+
     /// A member of a zip, which lies in a file or in `nest`. `gzip`: it is a gzip file, and its
     /// content is meant.
     pub fn of_zip(name: String, entry: Entry, nest: Option<&Arc<Nest>>, gzip: bool) -> Member {
@@ -139,6 +149,9 @@ impl Nest {
 pub fn open(file: &Path, member: Option<&Member>) -> io::Result<Box<dyn Read>> {
     let Some(member) = member else { return Ok(Box::new(File::open(file)?)) };
     match (&member.entry, &member.nest) {
+        (None, _) if member.is_unplaced() => {
+            Err(io::Error::new(io::ErrorKind::NotFound, "it is no longer in its archive"))
+        }
         (None, _) => {
             let file = File::open(file)?;
             let packed = file.metadata()?.len();

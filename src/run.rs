@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use provtrace_parsers::code::ExitCode;
 use provtrace_parsers::event::ActionOutcome;
 use provtrace_parsers::stamp::Stamp;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use crate::lifetime::{EntryRef, Lifetime};
 use crate::provision::Provisioning;
@@ -24,7 +24,7 @@ const LONG_PAUSE: i64 = 7 * 24 * 3600;
 const LATEST: usize = 64;
 
 /// How a template's name is known, by REPORT.md's words.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum TemplateSource {
     /// The administrator's mapping.

@@ -272,7 +272,7 @@ pub fn of_texts(log: &str, texts: &[String]) -> Vec<SampleLog> {
     }
     let formats = Formats::builtin().expect("embedded");
     let given = [Given { path: folder.path().to_owned(), listed: false }];
-    let share = crate::discover::discover(&given, None, &formats);
+    let share = crate::discover::discover(&given, None, &formats, &Sightings::default(), None);
     let share = share.expect("a share");
     let devices = share.devices.iter().enumerate();
     devices.flat_map(|(at, device)| of_device(at, device, &formats, 1, &|_| {})).collect()
@@ -314,7 +314,7 @@ mod tests {
         }
         let formats = Formats::builtin().expect("embedded");
         let given = [Given { path: folder.path().to_owned(), listed: false }];
-        let share = discover(&given, None, &formats).expect("a share");
+        let share = discover(&given, None, &formats, &Sightings::default(), None).expect("a share");
         let kept = |devices| of_device(0, &share.devices[0], &formats, devices, &|_| {});
         let logs = kept(1);
         assert_eq!(logs.len(), 3);

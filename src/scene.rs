@@ -97,7 +97,7 @@ impl<'r> Scene<'r> {
     /// The incident's lines that say one of these.
     pub fn lines(&self, words: &[&str]) -> Vec<Evidence> {
         let lines = self.incident.evidence.iter();
-        lines.filter(|line| words.contains(&line.says)).cloned().collect()
+        lines.filter(|line| words.contains(&&*line.says)).cloned().collect()
     }
 
     /// What was read of the device of one kind of log.
@@ -129,7 +129,7 @@ pub fn process(own: &LifetimeSpan) -> String {
     known.extend(own.task_id.as_ref().map(|task| format!("task {task}")));
     known.extend(own.pid.map(|pid| format!("pid {pid}")));
     if known.is_empty() {
-        own.program.to_owned()
+        own.program.to_string()
     } else {
         format!("{} ({})", own.program, known.join(", "))
     }

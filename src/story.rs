@@ -11,8 +11,9 @@ use crate::coverage::Ignored;
 use crate::discover::Device;
 use crate::ending::{self, Ending};
 use crate::expected;
-use crate::ingest::{DeviceLogs, read_device};
+use crate::ingest::DeviceLogs;
 use crate::leap;
+use crate::recollection::read_device;
 use crate::tasks::Tasks;
 use crate::timeline::{self, Timeline};
 use crate::wait::{self, LongWait};
@@ -77,7 +78,11 @@ pub struct Story {
 
 /// Reads a device and tells its story.
 pub fn tell(device: &Device, request: &Request, progress: &dyn Fn(u64)) -> Story {
-    let mut logs = read_device(device, &request.formats, progress);
+    of_logs(read_device(device, &request.formats, progress), request)
+}
+
+/// The story that a device's records tell.
+pub fn of_logs(mut logs: DeviceLogs, request: &Request) -> Story {
     let clock = Clock::of_device(&logs, &request.zones);
     let mut clock_changes = axis::straighten(&mut logs, &request.formats, &clock);
     leap::close(&mut logs, &mut clock_changes);

@@ -5,6 +5,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use provtrace_parsers::code::{CodeTable, ExitCode};
 use provtrace_parsers::format::Formats;
 
+use serde::{Deserialize, Serialize};
+
 use crate::chance::{BY_CHANCE, Counts, FEWEST_DEVICES, times};
 use crate::holder::Holders;
 use crate::lifetime::Program;
@@ -19,7 +21,7 @@ const MOST_OF: f64 = 0.5;
 const EXCESS: f64 = 0.5;
 
 /// How often deployments of a device ended with a code.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Ended {
     /// All of them.
     pub all: u64,

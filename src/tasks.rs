@@ -5,10 +5,12 @@ use std::path::Path;
 
 use provtrace_parsers::text::{self, CodePage};
 
+use serde::{Deserialize, Serialize};
+
 use crate::discover::{plain, slashed};
 
 /// What the core knows of a task.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Task {
     /// The template that it belongs to.
     pub template: String,
@@ -17,7 +19,7 @@ pub struct Task {
 }
 
 /// Task id → task.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Tasks {
     tasks: BTreeMap<String, Task>,
 }

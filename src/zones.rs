@@ -240,6 +240,14 @@ pub struct ZoneRule {
     pub zone: Zone,
 }
 
+impl ZoneRule {
+    /// As a person would type it.
+    pub fn typed(&self) -> String {
+        let zone = self.zone.name();
+        self.pattern.as_ref().map_or(zone.clone(), |pattern| format!("{pattern}={zone}"))
+    }
+}
+
 /// Reads `ZONE` or `PATTERN=ZONE`; a zone is an IANA name (case is ignored) or `±hh:mm`.
 ///
 /// # Errors

@@ -35,6 +35,12 @@ pub(crate) struct Catalogue {
 }
 
 impl Formats {
+    /// The texts of the files that come with the program: what is known stands in them.
+    pub fn texts() -> impl Iterator<Item = &'static str> {
+        let first = [include_str!("../formats/stamps.toml"), include_str!("../formats/codes.toml")];
+        first.into_iter().chain(FILES.iter().map(|(_, text)| *text))
+    }
+
     /// The formats that come with the program.
     ///
     /// # Errors

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 
 use crate::event::Mark;
 use crate::format::{FormatError, locate};
@@ -17,7 +17,7 @@ pub enum Notation {
 }
 
 /// An exit code as it was printed and as it reads.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct ExitCode {
     /// The text in the log.
     pub raw: String,

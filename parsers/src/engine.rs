@@ -6,6 +6,7 @@
 //! allocation for a line that is no event.
 
 use memchr::memchr;
+use serde::{Deserialize, Serialize};
 
 use crate::event::Event;
 use crate::format::{Format, Others};
@@ -42,8 +43,29 @@ pub struct Reader<'f> {
     joiner: Joiner,
 }
 
+/// What a reader knows between two lines: another one, made with it, goes on as this one would.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ReaderState {
+    line_end: u8,
+    counts: LineCounts,
+    offset: u64,
+    skipping: bool,
+    cut_lines: u64,
+    above: Option<Above>,
+    behind: u32,
+    named_next: Option<usize>,
+    joiner: Joiner,
+}
+
+impl ReaderState {
+    /// What ends a line.
+    pub fn line_end(&self) -> u8 {
+        self.line_end
+    }
+}
+
 /// The envelope of the record above.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 struct Above {
     stamp: Stamp,
     pid: Option<u32>,
@@ -67,6 +89,34 @@ impl<'f> Reader<'f> {
             named_next: None,
             joiner: Joiner::default(),
         }
+    }
+
+    /// A reader that goes on where another one stood, with the same format and order.
+    pub fn resume(format: &'f Format, order: DateOrder, state: ReaderState) -> Reader<'f> {
+        let ReaderState { line_end, counts, offset, skipping, cut_lines, .. } = state;
+        let ReaderState { above, behind, named_next, joiner, .. } = state;
+        let new = Reader::new(format, order, line_end);
+        Reader { counts, offset, skipping, cut_lines, above, behind, named_next, joiner, ..new }
+    }
+
+    /// What it knows now.
+    pub fn state(&self) -> ReaderState {
+        ReaderState {
+            line_end: self.line_end,
+            counts: self.counts,
+            offset: self.offset,
+            skipping: self.skipping,
+            cut_lines: self.cut_lines,
+            above: self.above,
+            behind: self.behind,
+            named_next: self.named_next,
+            joiner: self.joiner.clone(),
+        }
+    }
+
+    /// How much of the text was read, in bytes.
+    pub fn offset(&self) -> u64 {
+        self.offset
     }
 
     /// What was read so far.

@@ -34,7 +34,7 @@ impl Mark {
 }
 
 /// The result of a provisioning action, as its record states it.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub enum ActionOutcome {
     /// `return:N`.
     Code(ExitCode),
@@ -45,7 +45,7 @@ pub enum ActionOutcome {
 }
 
 /// A policy task's state in a `.stat` file, by the product's numbers.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct TaskState {
     /// The task's id.
     pub task: String,
@@ -58,7 +58,7 @@ pub struct TaskState {
 }
 
 /// A process whose start or end an event log recorded.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ProcessSeen {
     /// The program's path.
     pub program: String,
@@ -77,7 +77,7 @@ pub struct ProcessSeen {
 }
 
 /// What launches our programs; the word of `launched_by` in the TOML.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Launcher {
     /// The local scheduler.
@@ -103,7 +103,7 @@ impl Launcher {
 }
 
 /// What a record says.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Event {
     /// The program of this log lived at that second; nothing else.
     Alive,

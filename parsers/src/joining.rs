@@ -1,5 +1,7 @@
 //! Records that go on in the next line: a backslash ends a line of such a file.
 
+use serde::{Deserialize, Serialize};
+
 use crate::text::{self, CodePage};
 
 /// The longest record that is put together, in bytes: the rest is left.
@@ -16,7 +18,7 @@ pub(crate) enum Joined {
 }
 
 /// Puts the lines of records together; only lines that hold a rule's word begin one.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Joiner {
     held: Option<(String, u128)>,
 }

@@ -1,5 +1,7 @@
 //! A line, as read, and what became of it.
 
+use serde::{Deserialize, Serialize};
+
 use crate::event::Event;
 use crate::stamp::Stamp;
 
@@ -17,7 +19,7 @@ pub enum Outcome {
 }
 
 /// Counts of lines; understood, continued and unknown ones add up to all.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct LineCounts {
     /// All lines.
     pub lines: u64,

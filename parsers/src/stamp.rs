@@ -2,12 +2,14 @@
 //!
 //! A stamp is the device's wall clock without a zone: the parser knows no other.
 
+use serde::{Deserialize, Serialize};
+
 use crate::beginning::Beginning;
 use crate::fields::{is_blank_byte, slash_fields};
 use crate::layout::Layout;
 
 /// Local wall-clock time in milliseconds since 1970-01-01T00:00:00 of that same clock.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct Stamp(pub i64);
 
 impl Stamp {
@@ -18,7 +20,7 @@ impl Stamp {
 }
 
 /// The order of day and month in slash dates.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub enum DateOrder {
     /// `03/24/2025`.
     MonthFirst,

@@ -5,12 +5,13 @@ use std::borrow::Cow;
 
 use encoding_rs::{Encoding, UTF_8, WINDOWS_1252};
 use memchr::memchr;
+use serde::{Deserialize, Serialize};
 
 /// UTF-16 units that are transcoded at once.
 const AT_ONCE: usize = 16;
 
 /// How a file's bytes stand for text.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub enum TextEncoding {
     /// UTF-8 or a code page, told apart line by line.
     Bytes,

@@ -24,26 +24,66 @@ const GROUP: usize = 100_000;
 /// Of the writer.
 pub fn write(sheet: &Sheet<'_>, out: &mut dyn Write) -> io::Result<()> {
     // The format's writer may hand its groups to threads; standard output can't be.
-    let bytes = encode(sheet).map_err(io::Error::other)?;
+    let bytes = encode(sheet)?;
     out.write_all(&bytes)
 }
 
-fn encode(sheet: &Sheet<'_>) -> Result<Vec<u8>, ParquetError> {
-    let columns: Vec<Stored> = sheet.iter().flat_map(stored).collect();
-    let fields = columns.iter().map(Stored::field).collect::<Result<Vec<TypePtr>, _>>()?;
-    let schema = Type::group_type_builder("provtrace").with_fields(fields).build()?;
-    let by = concat!("provtrace version ", env!("CARGO_PKG_VERSION"));
-    let properties = WriterProperties::builder().set_created_by(by.to_owned()).build();
-    let mut writer = SerializedFileWriter::new(Vec::new(), Arc::new(schema), Arc::new(properties))?;
-    let rows = sheet.first().map_or(0, |column| column.values.count());
-    for from in (0..rows).step_by(GROUP) {
-        let mut group = writer.next_row_group()?;
-        for column in &columns {
-            column.write(from..rows.min(from + GROUP), &mut group)?;
-        }
-        group.close()?;
+fn encode(sheet: &Sheet<'_>) -> io::Result<Vec<u8>> {
+    let mut file = File::new(sheet, Vec::new())?;
+    file.rows(sheet)?;
+    file.finish()
+}
+
+/// A file that is written sheet by sheet, all with the same columns.
+pub struct File<W: Write + Send> {
+    writer: SerializedFileWriter<W>,
+}
+
+impl<W: Write + Send> File<W> {
+    /// With the columns of a sheet, which may have no rows.
+    ///
+    /// # Errors
+    /// Of the writer.
+    pub fn new(sheet: &Sheet<'_>, out: W) -> io::Result<File<W>> {
+        let columns: Vec<Stored> = sheet.iter().flat_map(stored).collect();
+        let fields = columns.iter().map(Stored::field).collect::<Result<Vec<TypePtr>, _>>();
+        let open = |fields| {
+            let schema = Type::group_type_builder("provtrace").with_fields(fields).build()?;
+            let by = concat!("provtrace version ", env!("CARGO_PKG_VERSION"));
+            let properties = WriterProperties::builder().set_created_by(by.to_owned()).build();
+            SerializedFileWriter::new(out, Arc::new(schema), Arc::new(properties))
+        };
+        Ok(File { writer: fields.and_then(open).map_err(io::Error::other)? })
     }
-    writer.into_inner()
+
+    /// Adds the rows of a sheet.
+    ///
+    /// # Errors
+    /// Of the writer.
+    pub fn rows(&mut self, sheet: &Sheet<'_>) -> io::Result<()> {
+        self.groups(sheet).map_err(io::Error::other)
+    }
+
+    fn groups(&mut self, sheet: &Sheet<'_>) -> Result<(), ParquetError> {
+        let columns: Vec<Stored> = sheet.iter().flat_map(stored).collect();
+        let rows = sheet.first().map_or(0, |column| column.values.count());
+        for from in (0..rows).step_by(GROUP) {
+            let mut group = self.writer.next_row_group()?;
+            for column in &columns {
+                column.write(from..rows.min(from + GROUP), &mut group)?;
+            }
+            group.close()?;
+        }
+        Ok(())
+    }
+
+    /// Writes what is left, and gives the writer back.
+    ///
+    /// # Errors
+    /// Of the writer.
+    pub fn finish(self) -> io::Result<W> {
+        self.writer.into_inner().map_err(io::Error::other)
+    }
 }
 
 /// A column as it is stored.
@@ -88,30 +128,30 @@ impl Stored<'_> {
         Ok(Arc::new(field.build()?))
     }
 
-    fn write(
+    fn write<W: Write + Send>(
         &self,
         rows: Range<usize>,
-        group: &mut SerializedRowGroupWriter<'_, Vec<u8>>,
+        group: &mut SerializedRowGroupWriter<'_, W>,
     ) -> Result<(), ParquetError> {
         match self.values {
             Values::Text(all) => {
                 let texts = all[rows].iter().map(|own| own.as_deref().map(bytes));
-                put::<ByteArrayType>(texts, group)
+                put::<ByteArrayType, W>(texts, group)
             }
             Values::Lines(all) => {
                 let lines = all[rows].iter().map(json::line);
                 let lines = lines.collect::<io::Result<Vec<String>>>()?;
-                put::<ByteArrayType>(lines.iter().map(|own| Some(bytes(own))), group)
+                put::<ByteArrayType, W>(lines.iter().map(|own| Some(bytes(own))), group)
             }
-            Values::Count(all) => put::<Int64Type>(all[rows].iter().copied(), group),
-            Values::Real(all) => put::<DoubleType>(all[rows].iter().copied(), group),
-            Values::Truth(all) => put::<BoolType>(all[rows].iter().copied(), group),
+            Values::Count(all) => put::<Int64Type, W>(all[rows].iter().copied(), group),
+            Values::Real(all) => put::<DoubleType, W>(all[rows].iter().copied(), group),
+            Values::Truth(all) => put::<BoolType, W>(all[rows].iter().copied(), group),
             Values::Time(all) => {
                 let read = |shown: &Option<&str>| {
                     let (millis, utc) = read_shown((*shown)?)?;
                     (utc == self.utc).then(|| millis.checked_mul(1000)).flatten()
                 };
-                put::<Int64Type>(all[rows].iter().map(read), group)
+                put::<Int64Type, W>(all[rows].iter().map(read), group)
             }
         }
     }
@@ -122,9 +162,9 @@ fn bytes(text: &str) -> ByteArray {
 }
 
 /// The next column of a group.
-fn put<T: DataType>(
+fn put<T: DataType, W: Write + Send>(
     values: impl Iterator<Item = Option<T::T>>,
-    group: &mut SerializedRowGroupWriter<'_, Vec<u8>>,
+    group: &mut SerializedRowGroupWriter<'_, W>,
 ) -> Result<(), ParquetError> {
     let mut levels = Vec::new();
     let mut present = Vec::new();

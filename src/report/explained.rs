@@ -162,7 +162,7 @@ fn wrapped(
 /// `     path:12 [assumed] text`: never wrapped, so that a path can be copied.
 fn citation(line: &Evidence, out: &mut dyn Write) -> io::Result<()> {
     let member = line.member.as_ref().map(|member| format!("!/{}", harmless(member)));
-    let mark = match line.mark {
+    let mark = match line.mark.as_deref() {
         Some(mark @ ("assumed" | "learned")) => format!(" [{mark}]"),
         Some(_) | None => String::new(),
     };

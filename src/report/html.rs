@@ -7,7 +7,9 @@
 mod change;
 mod charts;
 mod embedded;
+mod news;
 mod page;
+mod trends;
 
 use std::io::{self, Write};
 
@@ -20,13 +22,18 @@ use sha2::{Digest, Sha256};
 use crate::chronicle::Chronicle;
 use crate::comparison::Comparison;
 use crate::contract::Report;
+use crate::news::News;
 use crate::report::difference::answer;
+use crate::report::headline::headline;
+use crate::report::json;
 
 /// The engine escapes by the ending of the name.
 const NAME: &str = "page.html";
 const TEMPLATE: &str = include_str!("html/page.html");
 const COMPARISON: &str = include_str!("html/comparison.html");
+const NEWS: &str = include_str!("html/news.html");
 const STYLE: &str = include_str!("html/style.css");
+const NEWS_STYLE: &str = include_str!("html/news.css");
 const SCRIPT: &str = include_str!("html/script.js");
 
 /// Writes the page.
@@ -50,6 +57,16 @@ pub fn write_comparison(comparison: &Comparison, out: &mut dyn Write) -> io::Res
     let style = STYLE.replace('\r', "");
     let nonce = nonce(&[&style, &answer(comparison)]);
     render(COMPARISON, &change::of(comparison, style, nonce), out)
+}
+
+/// Writes news as a page, without any script.
+///
+/// # Errors
+/// Of the writer.
+pub fn write_news(news: &News, out: &mut dyn Write) -> io::Result<()> {
+    let style = [STYLE, NEWS_STYLE].concat().replace('\r', "");
+    let nonce = nonce(&[&style, &headline(news), &json::line(news)?]);
+    render(NEWS, &news::of(news, style, nonce), out)
 }
 
 fn render(template: &str, page: &impl Serialize, out: &mut dyn Write) -> io::Result<()> {

@@ -95,7 +95,7 @@ pub fn incidents(incidents: &[Incident]) -> Sheet<'_> {
         rows.time("at", |own| Some(&own.at)),
         rows.text("at_logged", |own| Some(&own.at_logged)),
         rows.real("minutes_after_agent_install", |own| own.minutes_after_agent_install),
-        rows.text("refused_program", |own| Some(own.refused.program)),
+        rows.text("refused_program", |own| Some(&*own.refused.program)),
         rows.count("refused_pid", |own| own.refused.pid.map(i64::from)),
         rows.time("refused_ended", |own| own.refused.ended.as_deref()),
     ];
@@ -113,7 +113,7 @@ pub fn incidents(incidents: &[Incident]) -> Sheet<'_> {
 fn blocker<'r>(rows: &Rows<'_, &'r Incident>) -> Sheet<'r> {
     let of = |own: &'r Incident| -> Option<&'r Blocker> { own.blocker.as_ref() };
     vec![
-        rows.text("blocker_program", |own| of(own).map(|own| own.program)),
+        rows.text("blocker_program", |own| of(own).map(|own| &*own.program)),
         rows.count("blocker_pid", |own| of(own)?.pid.map(i64::from)),
         rows.text("blocker_task_id", |own| of(own)?.task_id.as_deref()),
         rows.time("blocker_launched", |own| of(own).map(|own| own.launched.as_str())),
@@ -214,7 +214,7 @@ pub fn lifetimes(chronicles: &[Chronicle]) -> Sheet<'_> {
     };
     vec![
         rows.text("device", |(own, _)| Some(&own.device)),
-        rows.text("program", |(_, life)| Some(life.program)),
+        rows.text("program", |(_, life)| Some(&*life.program)),
         rows.count("pid", |(_, life)| life.pid.map(i64::from)),
         rows.text("task_id", |(_, life)| life.task_id.as_deref()),
         rows.count("run", |row| step(row).map(|(run, _)| run.into())),

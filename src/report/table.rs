@@ -249,7 +249,7 @@ fn incidents(incidents: &[Incident], with_evidence: bool, out: &mut dyn Write) -
 }
 
 /// What held an incident's step, and since when.
-fn blocked_by(incident: &Incident) -> String {
+pub(super) fn blocked_by(incident: &Incident) -> String {
     let Some(blocker) = &incident.blocker else { return "holder not in the logs".to_owned() };
     let task =
         blocker.task_id.as_ref().map(|task| format!(" {}", harmless(task))).unwrap_or_default();

@@ -119,12 +119,12 @@ impl Track<'_> {
     fn life(&self, drawn: Drawn, life: &LifetimeSpan) -> Vec<Value> {
         let active = micros(&life.active_from).clamp(drawn.from, drawn.until);
         let facts = life_facts(life);
-        let works = match life.program {
+        let works = match &*life.program {
             _ if life.launch_only => "launched, no trace of it",
             _ if life.refused => "refused",
             _ if life.messenger => "status message",
             "vulscan.exe" => "scanning",
-            _other => life.program,
+            other => other,
         };
         if !life.waited || active == drawn.from {
             return vec![self.slice(drawn, works, facts)];

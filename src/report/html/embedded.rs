@@ -143,7 +143,7 @@ impl<'r> Draft<'r> {
         let code = code.map(|code| format!("{} = {}: {}", code.raw, code.hex, code.meaning));
         let blocker = incident.blocker.as_ref();
         let blocker = blocker.map(|own| {
-            let (program, by) = (names.place(own.program), names.place(own.launched_by.word()));
+            let (program, by) = (names.place(&own.program), names.place(own.launched_by.word()));
             (program, own.pid, &own.launched, by, u8::from(own.hung))
         });
         json::for_script(&(
@@ -248,7 +248,7 @@ impl<'r> Draft<'r> {
         let held = life.held.iter().filter_map(|id| self.places.get(&(device, id.as_str())));
         let held: Vec<usize> = held.copied().collect();
         (
-            self.names.place(life.program),
+            self.names.place(&life.program),
             seconds(from, &life.launched),
             seconds(from, &life.active_from),
             seconds(from, &life.ended),
@@ -269,7 +269,7 @@ impl<'r> Draft<'r> {
             let member = line.member.as_ref().map(|member| format!("!/{member}"));
             let path = format!("{}{}", line.path, member.unwrap_or_default());
             let place = self.names.place(&path);
-            let (says, mark) = (self.names.place(line.says), self.names.of(line.mark));
+            let (says, mark) = (self.names.place(&line.says), self.names.of(line.mark.as_deref()));
             lines.push((place, line.line, says, mark, short(&line.text, LETTERS)));
         }
         lines

@@ -1,0 +1,303 @@
+//! A device's files, and what the store knows of it → what the store is to keep. What was not touched is
+//! not opened.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::sync::{Mutex, PoisonError};
+
+use serde::{Deserialize, Serialize};
+use xxhash_rust::xxh3::Xxh3;
+
+use crate::chronicle::Chronicle;
+use crate::device::{self, DeviceReport};
+use crate::discover::{Device, Skipped, Source};
+use crate::lineage::{Became, Heir, Known, Listed, Memory, count, heirs, is_part_of};
+use crate::news::Files;
+use crate::recollection::{Part, Reading, Watcher, read_parts};
+use crate::store::{DeviceRow, Saved, Store, pack, unpack};
+use crate::story::{self, Request};
+use crate::watch::Pulse;
+
+/// Most pairs of logs of a device that are compared to find those that say nothing of their own.
+const MOST_COMPARED: usize = 1_000;
+
+/// Devices that something new came of, and how they are read.
+#[derive(Debug)]
+pub struct Batch {
+    /// What is asked for.
+    pub request: Request,
+    /// Stands for how logs are read, and how they are told.
+    pub reading: u64,
+    /// The same of their story.
+    pub telling: u64,
+    /// Which run this is, as files are marked that are gone.
+    pub night: String,
+    /// When it began.
+    pub began: String,
+    /// The devices, each with what the store says of it.
+    pub devices: Vec<(Device, Option<DeviceRow>)>,
+    /// The store's folder, and connections to it that nobody uses just now.
+    folder: PathBuf,
+    idle: Mutex<Vec<Store>>,
+}
+
+/// What is kept of a device beside its records.
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+pub struct Told {
+    /// Its report, without a chronicle.
+    pub report: DeviceReport,
+    /// By when its runs began: the number of the batch's run that saw each first.
+    pub firsts: Vec<(String, u64)>,
+}
+
+/// What was made of a device.
+#[derive(Debug)]
+pub struct Done {
+    /// What is to be kept; what is told is still to be put to it.
+    pub saved: Saved,
+    /// Its report.
+    pub report: DeviceReport,
+    /// Its report before, if it had one.
+    pub before: Option<Told>,
+    /// What became of its files.
+    pub files: Files,
+    /// Bytes of them that were read.
+    pub bytes: u64,
+    /// Whether something new came of it.
+    pub is_new: bool,
+}
+
+impl Batch {
+    /// For the devices of a share; all of it is to be told by the same request.
+    pub fn new(
+        request: Request,
+        keys: (u64, u64),
+        night: (String, String),
+        devices: Vec<(Device, Option<DeviceRow>)>,
+        folder: &Path,
+    ) -> Batch {
+        let ((reading, telling), (night, began)) = (keys, night);
+        let (folder, idle) = (folder.to_owned(), Mutex::default());
+        Batch { request, reading, telling, night, began, devices, folder, idle }
+    }
+
+    /// Reads what is new of a device and tells its story. `count` is told of bytes as they are read.
+    ///
+    /// # Errors
+    /// Of the store.
+    pub fn device(&self, at: usize, pulse: &Pulse, count: &dyn Fn(u64)) -> Result<Done, String> {
+        let (found, row) = &self.devices[at];
+        let (known, before) = self.known(&found.name, row.is_some())?;
+        let anew = row.as_ref().is_some_and(|row| row.reading != self.reading);
+        let formats = &self.request.formats;
+        let bytes_before = bytes_of(&known);
+        let heirs = heirs(found.sources.clone(), known, formats, &self.night, anew);
+        let (device, parts, mut lines) = parted(&found.name, heirs);
+        let numbers: BTreeMap<&str, usize> =
+            found.sources.iter().enumerate().map(|(at, own)| (own.shown.as_str(), at)).collect();
+        let place = |own: &Source| numbers.get(own.shown.as_str()).copied().unwrap_or(usize::MAX);
+        let places: Vec<usize> = device.sources.iter().map(place).collect();
+        let read = std::cell::Cell::new(0);
+        let watcher = Watcher {
+            bytes: &|bytes| {
+                pulse.beat();
+                read.set(read.get() + bytes);
+                count(bytes);
+            },
+            source: &|part| pulse.part(places[part]),
+        };
+        let (readings, warnings) = read_parts(&device, parts, formats, true, &watcher);
+        pulse.rest();
+        let mut readings: Vec<Option<Reading>> = readings.into_iter().map(Some).collect();
+        forget_parts(&mut lines, &mut readings);
+        let (sources, readings) = left(device.sources, readings, &mut lines);
+        let device = Device { name: device.name, sources };
+        let files = counted(&lines);
+        let is_new = row.is_none() || bytes_of_readings(&readings) != bytes_before;
+        let (known, seen) = self.known_now(&device.sources, readings, &lines);
+        let memory = Memory { known, warnings };
+        let saved = Saved {
+            name: device.name.clone(),
+            seen,
+            memory: pack(&memory),
+            report: Vec::new(),
+            chronicle: Vec::new(),
+            telling: self.telling,
+            reading: self.reading,
+            new_at: row.as_ref().filter(|_| !is_new).map_or(&self.began, |row| &row.new_at).clone(),
+            months: Vec::new(),
+        };
+        let logs = memory.logs(&device.name);
+        let mut report = device::report(&story::of_logs(logs, &self.request), &self.request);
+        let chronicle = report.chronicle.take();
+        let months = months(&report, chronicle.as_ref());
+        let chronicle = chronicle.as_ref().map(pack).unwrap_or_default();
+        let saved = Saved { chronicle, months, ..saved };
+        Ok(Done { saved, report, before, files, bytes: read.get(), is_new })
+    }
+
+    /// What the store knows of a device.
+    fn known(&self, name: &str, is_known: bool) -> Result<(Vec<Known>, Option<Told>), String> {
+        if !is_known {
+            return Ok((Vec::new(), None));
+        }
+        let idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner).pop();
+        let store = idle.map_or_else(|| Store::read(&self.folder), Ok)?;
+        let says = |why: String| store.says(name, &why);
+        let memory: Option<Memory> =
+            store.memory(name)?.map(|packed| unpack(&packed)).transpose().map_err(says)?;
+        let told = store.report(name)?.map(|packed| unpack(&packed)).transpose().map_err(says)?;
+        self.idle.lock().unwrap_or_else(PoisonError::into_inner).push(store);
+        Ok((memory.unwrap_or_default().known, told))
+    }
+
+    /// What is to be remembered of a device's files, and what stands for them.
+    fn known_now(
+        &self,
+        sources: &[Source],
+        readings: Vec<Reading>,
+        lines: &[Line],
+    ) -> (Vec<Known>, u64) {
+        let formats = &self.request.formats;
+        let mut trusted = true;
+        let known = sources.iter().zip(readings).zip(lines).map(|((source, reading), line)| {
+            let broken = match &reading {
+                Ok(known) => known.broken,
+                Err(unread) => unread.broken,
+            };
+            let mut listed = Listed::of(source, formats);
+            listed.trusted = !broken && source.stat.is_settled();
+            listed.gone.clone_from(&line.gone);
+            trusted &= listed.trusted || listed.gone.is_some();
+            Known { listed, reading }
+        });
+        let known: Vec<Known> = known.collect();
+        let there = sources.iter().zip(lines).filter(|(_, line)| line.gone.is_none());
+        let there: Vec<&Source> = there.map(|(source, _)| source).collect();
+        let seen = if trusted { seen(&there, &self.request) } else { 0 };
+        (known, seen)
+    }
+}
+
+/// Stands for a device's files as they are: other files, another number. Never 0.
+pub fn seen(sources: &[&Source], request: &Request) -> u64 {
+    let mut hash = Xxh3::new();
+    let mut put = |text: &str| {
+        hash.update(&(text.len() as u64).to_le_bytes());
+        hash.update(text.as_bytes());
+    };
+    for source in sources {
+        put(&source.file.to_string_lossy());
+        put(&source.shown);
+        put(source.member.as_ref().map_or("", |member| &member.name));
+        put(&request.formats.formats[source.format].name);
+        put(source.task.as_deref().unwrap_or_default());
+        put(&format!("{:?}", source.stat));
+    }
+    hash.digest().max(1)
+}
+
+/// What is known of a file while it is read with others.
+#[derive(Debug)]
+struct Line {
+    became: Became,
+    gone: Option<String>,
+}
+
+/// The device that is read, and what is known of its files.
+fn parted(name: &str, heirs: Vec<Heir>) -> (Device, Vec<Part>, Vec<Line>) {
+    let mut device = Device { name: name.to_owned(), sources: Vec::new() };
+    let (mut parts, mut lines) = (Vec::new(), Vec::new());
+    for Heir { source, part, became, gone } in heirs {
+        device.sources.push(source);
+        parts.push(part);
+        lines.push(Line { became, gone });
+    }
+    (device, parts, lines)
+}
+
+/// Takes away what was replaced by a file that says all of it.
+fn forget_parts(lines: &mut [Line], readings: &mut [Option<Reading>]) {
+    let is_gone = |line: &Line| matches!(line.became, Became::Gone | Became::LongGone);
+    let fresh: Vec<usize> = (0..lines.len())
+        .filter(|at| {
+            matches!(
+                lines[*at].became,
+                Became::New | Became::Replaced | Became::Moved | Became::Grown
+            )
+        })
+        .collect();
+    let mut left = MOST_COMPARED;
+    for at in (0..lines.len()).filter(|at| is_gone(&lines[*at])).collect::<Vec<_>>() {
+        let covered = fresh.iter().any(|other| {
+            let (Some(Ok(part)), Some(Ok(whole))) = (&readings[at], &readings[*other]) else {
+                return false;
+            };
+            let alike = part.log.format == whole.log.format && part.log.task == whole.log.task;
+            let asked = alike && left > 0;
+            left -= usize::from(asked);
+            asked && is_part_of(part, whole)
+        });
+        if covered {
+            readings[at] = None;
+        }
+    }
+}
+
+/// The files that are left, with what was read of them.
+fn left(
+    sources: Vec<Source>,
+    readings: Vec<Option<Reading>>,
+    lines: &mut Vec<Line>,
+) -> (Vec<Source>, Vec<Reading>) {
+    let mut kept = Vec::new();
+    let old = std::mem::take(lines);
+    for ((source, reading), line) in sources.into_iter().zip(readings).zip(old) {
+        if let Some(reading) = reading {
+            kept.push((source, reading));
+            lines.push(line);
+        }
+    }
+    kept.into_iter().unzip()
+}
+
+fn counted(lines: &[Line]) -> Files {
+    let mut files = Files::default();
+    lines.iter().for_each(|line| count(line.became, &mut files));
+    files
+}
+
+fn bytes_of(known: &[Known]) -> u64 {
+    known.iter().filter_map(|own| own.reading.as_ref().ok()).map(|own| own.log.bytes).sum()
+}
+
+fn bytes_of_readings(readings: &[Reading]) -> u64 {
+    readings.iter().filter_map(|own| own.as_ref().ok()).map(|own| own.log.bytes).sum()
+}
+
+/// The months in which something of a device lies that facts are kept of, in order.
+pub fn months(report: &DeviceReport, chronicle: Option<&Chronicle>) -> Vec<String> {
+    let steps = chronicle.iter().flat_map(|own| &own.steps).map(|step| &step.started.shown);
+    let lives = chronicle.iter().flat_map(|own| &own.lifetimes).map(|life| &life.launched.shown);
+    let incidents = report.incidents.iter().map(|incident| &incident.at);
+    let mut months: Vec<String> =
+        incidents.chain(steps).chain(lives).filter_map(|at| month(at)).collect();
+    months.sort_unstable();
+    months.dedup();
+    months
+}
+
+/// `2025-03` of a time as reports print it.
+pub fn month(shown: &str) -> Option<String> {
+    shown.get(..7).filter(|month| month.as_bytes()[4] == b'-').map(str::to_owned)
+}
+
+/// What could not be read because it hung.
+pub fn hung(device: &Device, part: usize, seconds: u64) -> Skipped {
+    let path = device.sources.get(part).map_or(&device.name, |source| &source.shown).clone();
+    let reason = format!(
+        "no byte of it came for {seconds} seconds; what is new of {} is left for the next run",
+        device.name
+    );
+    Skipped { path, reason }
+}

@@ -1,0 +1,389 @@
+//! `nightly`: what is new on a share since the last run → the store, and what there is to tell of it.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use provtrace_parsers::stamp::Stamp;
+
+use crate::batch::{Batch, Done, Told, hung, seen};
+use crate::cli::{NewsCondition, NightlyArgs};
+use crate::clock::{self, Window, show_utc};
+use crate::digest::{self, Frame, Outlook, Work};
+use crate::discover::{Device, Share, Source};
+use crate::facts;
+use crate::failure::Failure;
+use crate::history;
+use crate::intake::{self, nothing_readable, style, tell_skipped};
+use crate::memory::Peak;
+use crate::news::{News, Night, Silent};
+use crate::overlays;
+use crate::progress::Progress;
+use crate::report::{json, metrics, outlet};
+use crate::settings::Settings;
+use crate::sighting::Sightings;
+use crate::store::{DeviceRow, NightRow, Store, pack, unpack};
+use crate::story::{Kept, Request};
+use crate::walk::Skipped;
+use crate::watch;
+use crate::webhook::Address;
+
+/// Exit status: the condition of `--fail-on` holds.
+const FOUND: u8 = 1;
+/// The day in seconds.
+const DAY: i64 = 86_400;
+
+/// `nightly`: the stages, one call each.
+///
+/// # Errors
+/// If nothing could be read, or the store can't be used; what was done until then is kept.
+pub fn nightly(args: &NightlyArgs) -> Result<u8, Failure> {
+    let outlets = outlet::outlets(&args.output, None).map_err(Failure::Asked)?;
+    let webhook = Address::asked(args.webhook.as_deref(), args.webhook_file.as_deref());
+    let webhook = webhook.map_err(Failure::Asked)?;
+    let (request, settings) = asked(args)?;
+    let mut run = Run::begin(args, &request, &settings).map_err(Failure::Asked)?;
+    let share = run.find(args, &request)?;
+    run.read(args, &share, request, &settings).map_err(Failure::Asked)?;
+    let (news, night) = run.tell(args, &share, &settings).map_err(Failure::Asked)?;
+    for outlet in &outlets {
+        let mut out = intake::output(outlet.path.as_deref(), &share)?;
+        outlet::news(outlet.medium, &news, style(outlet.path.is_some(), None), &mut out)?;
+        out.finish()?;
+    }
+    if let Some(path) = &args.metrics {
+        let mut out = intake::output(Some(path), &share)?;
+        metrics::write(&news, &mut out)?;
+        out.finish()?;
+    }
+    if let Some(address) = webhook {
+        let mut told = Vec::new();
+        json::write(&news, &mut told)?;
+        if let Err(warning) = address.post(&told) {
+            eprintln!("provtrace: {warning}");
+        }
+    }
+    // Only now nobody has to be told again.
+    run.end(night).map_err(Failure::Asked)?;
+    tell_skipped(&news.skipped);
+    let failed = args.fail_on.iter().any(|condition| holds(*condition, &news));
+    Ok(intake::status(&args.input, &news.skipped, if failed { FOUND } else { 0 }))
+}
+
+fn holds(condition: NewsCondition, news: &News) -> bool {
+    match condition {
+        NewsCondition::New => !news.new.is_empty(),
+        NewsCondition::Worse => news.is_worse(),
+        NewsCondition::Any => news.is_any(),
+    }
+}
+
+/// What is asked for, and the same as it is kept.
+fn asked(args: &NightlyArgs) -> Result<(Request, Settings), Failure> {
+    let mut request = intake::request(&args.input, args.tasks.as_deref(), Window::default())?;
+    intake::expect(&args.ignore_step, &args.ignore_code, &mut request)?;
+    request.kept = Kept::Everything;
+    let overlays = overlays::in_force(&args.input.formats).map_err(Failure::Asked)?;
+    let settings = Settings::of(&request, &overlays);
+    Ok((request, settings))
+}
+
+/// A run of the batch.
+struct Run {
+    store: Store,
+    night: NightRow,
+    work: Work,
+    /// When the last run began that was done.
+    since: Option<String>,
+    began: Instant,
+    peak: Arc<Peak>,
+    /// The devices of the store before this run.
+    rows: BTreeMap<String, DeviceRow>,
+    /// What could not be listed or hung.
+    skipped: BTreeSet<Skipped>,
+    /// What of the share is not opened again.
+    unchanged: u64,
+    bytes_found: u64,
+}
+
+impl Run {
+    /// Opens the store, and begins a run, or goes on with one that was broken off.
+    fn begin(args: &NightlyArgs, request: &Request, settings: &Settings) -> Result<Run, String> {
+        let began = Instant::now();
+        let mut store = Store::write(&args.store)?;
+        let nights = store.nights(2)?;
+        let open = nights.first().filter(|night| night.ended.is_none());
+        let mut work = Work::default();
+        if let Some(open) = open {
+            work = unpack(&open.work).map_err(|why| store.says("the last run", &why))?;
+            work.resumed = true;
+        }
+        let number = nights.first().map_or(1, |last| last.number + u64::from(open.is_none()));
+        let since = nights.iter().find(|night| night.ended.is_some());
+        let since = since.map(|night| night.began.clone());
+        let now = show_utc(clock::now());
+        let night = NightRow {
+            number,
+            began: open.map_or(now, |open| open.began.clone()),
+            ended: None,
+            work: pack(&work),
+        };
+        store.set_night(&night)?;
+        store.set_fact("settings", settings)?;
+        store.commit()?;
+        debug_assert_eq!(request.kept, Kept::Everything, "facts are made of all that happened");
+        let rows = store.devices()?;
+        let peak = Arc::new(Peak::default());
+        let skipped = BTreeSet::new();
+        Ok(Run {
+            store,
+            night,
+            work,
+            since,
+            began,
+            peak,
+            rows,
+            skipped,
+            unchanged: 0,
+            bytes_found: 0,
+        })
+    }
+
+    /// All that lies on the share; what is known is not opened.
+    fn find(&mut self, args: &NightlyArgs, request: &Request) -> Result<Share, Failure> {
+        let progress = Progress::of_listing(args.no_progress);
+        let packed = self.store.sightings().map_err(Failure::Asked)?;
+        let seen =
+            packed.iter().filter_map(|(path, seen)| Some((path.clone(), unpack(seen).ok()?)));
+        let sightings = Sightings::kept(seen.collect());
+        let limit = Some(Duration::from_secs(args.file_timeout));
+        let share = intake::find_kept(&args.input, request, &sightings, limit)?;
+        progress.finish();
+        self.peak.look();
+        let fresh: BTreeMap<String, Vec<u8>> =
+            sightings.into_fresh().iter().map(|(path, seen)| (path.clone(), pack(seen))).collect();
+        if fresh != packed {
+            self.store.set_sightings(&fresh).map_err(Failure::Asked)?;
+        }
+        self.bytes_found = share.devices.iter().map(Device::bytes).sum();
+        self.skipped.extend(share.skipped.iter().cloned());
+        if share.devices.is_empty() && self.rows.is_empty() {
+            tell_skipped(&share.skipped);
+            return Err(nothing_readable(&share, share.skipped.len()));
+        }
+        Ok(share)
+    }
+
+    /// Reads what is new of the devices that something new came of.
+    fn read(
+        &mut self,
+        args: &NightlyArgs,
+        share: &Share,
+        request: Request,
+        settings: &Settings,
+    ) -> Result<(), String> {
+        let keys = (settings.reading(), settings.telling());
+        let devices = self.changed(share, &request, keys);
+        let bytes = devices.iter().map(|(device, _)| device.bytes()).sum();
+        let progress = Arc::new(Progress::of_batch(bytes, devices.len() as u64, args.no_progress));
+        let day = self.night.began.get(..10).unwrap_or_default();
+        let label = format!("{day}, run {}", self.night.number);
+        let night = (label, self.night.began.clone());
+        let batch = Arc::new(Batch::new(request, keys, night, devices, &self.store.folder));
+        let work = {
+            let (batch, progress, peak) =
+                (Arc::clone(&batch), Arc::clone(&progress), Arc::clone(&self.peak));
+            move |at: usize, pulse: &watch::Pulse| {
+                let done = batch.device(at, pulse, &|bytes| progress.read(bytes));
+                progress.device_done();
+                peak.look();
+                done
+            }
+        };
+        let threads = args.threads.map_or_else(
+            || std::thread::available_parallelism().map_or(1, usize::from),
+            usize::from,
+        );
+        let limit = Duration::from_secs(args.file_timeout);
+        let mut failed = Ok(());
+        watch::each(batch.devices.len(), threads, limit, Arc::new(work), |at, done| {
+            let kept = match done {
+                Ok(Ok(done)) => self.keep(done),
+                Ok(Err(why)) => Err(why),
+                Err(watch::Hung { part }) => {
+                    self.skipped.insert(hung(&batch.devices[at].0, part, limit.as_secs()));
+                    Ok(())
+                }
+            };
+            failed = kept;
+            failed.is_ok()
+        });
+        progress.finish();
+        if failed.is_err() {
+            self.store.roll_back();
+        }
+        failed.and_then(|()| self.store.commit())
+    }
+
+    /// The devices that have to be looked at.
+    fn changed(
+        &mut self,
+        share: &Share,
+        request: &Request,
+        (reading, telling): (u64, u64),
+    ) -> Vec<(Device, Option<DeviceRow>)> {
+        let mut changed = Vec::new();
+        for device in &share.devices {
+            let row = self.rows.get(&device.name);
+            let same = row.is_some_and(|row| {
+                let as_asked = row.reading == reading && row.telling == telling && row.seen != 0;
+                as_asked
+                    && row.seen == seen(&device.sources.iter().collect::<Vec<&Source>>(), request)
+            });
+            if same {
+                self.unchanged += device.sources.len() as u64;
+            } else {
+                changed.push((device.clone(), row.cloned()));
+            }
+        }
+        changed
+    }
+
+    /// Keeps what was made of a device.
+    fn keep(&mut self, done: Done) -> Result<(), String> {
+        let Done { mut saved, report, before, files, bytes, is_new } = done;
+        history::record(&mut self.store, &saved.name, &report.incidents, self.night.number)?;
+        let known: BTreeMap<&str, u64> = before
+            .iter()
+            .flat_map(|told| &told.firsts)
+            .map(|(began, night)| (began.as_str(), *night))
+            .collect();
+        let runs = report.runs.iter().map(|run| run.began.clone());
+        let first = |began: String| {
+            let night = known.get(began.as_str()).copied().unwrap_or(self.night.number);
+            (began, night)
+        };
+        let firsts = runs.map(first).collect();
+        self.work.add(&report, before.as_ref().map(|told| &told.report));
+        self.work.devices_changed += u64::from(is_new);
+        self.work.bytes_read += bytes;
+        self.work.files.add(&files);
+        saved.report = pack(&Told { report, firsts });
+        self.store.save(&saved)?;
+        self.night.work = pack(&self.work);
+        self.store.set_night(&self.night)?;
+        self.store.commit_some()
+    }
+
+    /// What there is to tell; puts the facts in order.
+    fn tell(
+        &mut self,
+        args: &NightlyArgs,
+        share: &Share,
+        settings: &Settings,
+    ) -> Result<(News, NightRow), String> {
+        let silent = self.silent(args, share)?;
+        self.keep_share(share)?;
+        let outlook: Option<Outlook> = self.store.fact("outlook")?;
+        let is_quiet = self.work.devices_changed == 0 && self.store.stale()?.is_empty();
+        let frame = |run: &Run| Frame {
+            run: run.night(),
+            silent,
+            skipped: run.skipped.union(&run.work.skipped).cloned().collect(),
+        };
+        let mut news = match outlook {
+            Some(outlook) if is_quiet && !self.work.resumed => digest::quiet(frame(self), outlook),
+            outlook => {
+                let request = settings.request(Window::default(), Kept::Nothing)?;
+                let share = listed(share);
+                let Outlook { names: before, warnings, .. } = outlook.unwrap_or_default();
+                let work = (&self.work, &*warnings);
+                let told = digest::news(&self.store, frame(self), work, &share, &request)?;
+                let (news, now, incidents) = told;
+                for (device, names) in &now.names {
+                    if before.get(device).is_some_and(|before| before != names) {
+                        self.store.set_stale(device)?;
+                    }
+                }
+                self.peak.look();
+                facts::refresh(&mut self.store, &incidents, &now.names)?;
+                self.store.set_fact("outlook", &now)?;
+                news
+            }
+        };
+        self.store.commit()?;
+        news.run = self.night();
+        let ended = Some(news.run.ended.clone());
+        Ok((news, NightRow { ended, ..self.night.clone() }))
+    }
+
+    /// Everything was told.
+    fn end(&mut self, night: NightRow) -> Result<(), String> {
+        self.store.set_night(&night)?;
+        self.store.commit()
+    }
+
+    /// Devices that nothing new came of for so long, each once.
+    fn silent(&mut self, args: &NightlyArgs, share: &Share) -> Result<Vec<Silent>, String> {
+        let Stamp(now) = clock::now();
+        let due = show_utc(Stamp(now - i64::from(args.silent_after) * DAY * 1000));
+        let there: BTreeSet<&str> = share.devices.iter().map(|own| own.name.as_str()).collect();
+        let mut silent = Vec::new();
+        for (device, row) in self.store.devices()? {
+            if row.told_silent || row.new_at > due {
+                continue;
+            }
+            self.store.set_told_silent(&device)?;
+            let gone = !there.contains(device.as_str());
+            silent.push(Silent { device, last_new: row.new_at, gone });
+        }
+        Ok(silent)
+    }
+
+    /// What reports say of the share, beside its devices.
+    fn keep_share(&mut self, share: &Share) -> Result<(), String> {
+        let Share { skipped, unrecognised, like_agents, other_files, .. } = share;
+        self.store.set_fact("share", &(skipped, unrecognised, like_agents, other_files))
+    }
+
+    fn night(&self) -> Night {
+        self.peak.look();
+        let mut files = self.work.files;
+        files.unchanged += self.unchanged;
+        files.skipped = (self.skipped.len() + self.work.skipped.len()) as u64;
+        Night {
+            number: self.night.number,
+            began: self.night.began.clone(),
+            ended: show_utc(clock::now()),
+            seconds: (self.began.elapsed().as_secs_f64() * 1000.0).round() / 1000.0,
+            since: self.since.clone(),
+            resumed: self.work.resumed,
+            devices_changed: self.work.devices_changed,
+            files,
+            bytes_read: self.work.bytes_read,
+            bytes_found: self.bytes_found,
+            peak_memory: self.peak.bytes(),
+        }
+    }
+}
+
+/// A share without its devices.
+fn listed(share: &Share) -> Share {
+    Share {
+        skipped: share.skipped.clone(),
+        unrecognised: share.unrecognised.clone(),
+        like_agents: share.like_agents.clone(),
+        other_files: share.other_files,
+        ..Share::default()
+    }
+}
+
+/// What the store says of the share, beside its devices.
+///
+/// # Errors
+/// Of the store.
+pub fn share_of(store: &Store) -> Result<Share, String> {
+    let kept = store.fact("share")?.unwrap_or_default();
+    let (skipped, unrecognised, like_agents, other_files) = kept;
+    Ok(Share { skipped, unrecognised, like_agents, other_files, ..Share::default() })
+}
