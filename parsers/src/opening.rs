@@ -54,6 +54,9 @@ pub(crate) struct Openings {
     first: Box<[u128; 256]>,
     /// The same for the second byte: what is no printable ASCII letter rules nothing out.
     second: Box<[u128; 256]>,
+    /// For each of `all` its text, if it tells a line for sure; else, and at the end, what no line
+    /// begins with.
+    fronts: Vec<Front>,
 }
 
 impl Opening {
@@ -103,7 +106,14 @@ struct Front {
 }
 
 impl Front {
+    /// What no message begins with: line ends.
+    const NEVER: Front = Front { bytes: [b'\n'; 32], mask: [0xFF; 32] };
+
+    /// `None` for a text that is longer, or that a line's end may be part of.
     fn of(text: &[u8]) -> Option<Front> {
+        if !text.iter().all(|byte| byte.is_ascii_graphic() || *byte == b' ') {
+            return None;
+        }
         let mut front = Front { bytes: [0; 32], mask: [0; 32] };
         front.bytes.get_mut(..text.len())?.copy_from_slice(text);
         front.mask[..text.len()].fill(0xFF);
@@ -159,7 +169,20 @@ impl Openings {
             }
             all.push((at, opening.clone()));
         }
-        Openings { all, first, second }
+        let sure = all.iter().map(|(_, opening)| opening.front.filter(|_| opening.whole));
+        let fronts = sure.chain([None]).map(|front| front.unwrap_or(Front::NEVER)).collect();
+        Openings { all, first, second, fronts }
+    }
+
+    /// Whether a rule knows the message that `text` begins with; `None` where this does not tell. What
+    /// follows the message may be part of `text`. No branch depends on which message it is.
+    #[inline(always)]
+    pub(crate) fn knows(&self, text: &[u8]) -> Option<bool> {
+        let begin: &[u8; 32] = text.first_chunk()?;
+        let left = self.first[usize::from(begin[0])] & self.second[usize::from(begin[1])];
+        let at = (left.trailing_zeros() as usize).min(self.all.len());
+        let is_known = self.fronts[at].is_begin_of(begin);
+        (is_known || left == 0 && begin[0].is_ascii()).then_some(is_known)
     }
 
     /// What `message` begins with.

@@ -2,6 +2,7 @@
 //! is made of them.
 
 use memchr::memchr;
+use wide::u8x16;
 
 use crate::format::{Format, Others};
 use crate::line::LineCounts;
@@ -29,9 +30,10 @@ pub(crate) struct Passing<'t> {
 }
 
 impl Passing<'_> {
-    /// Passes over the lines of `run` from `at` on: their envelope is that of the line before, perhaps with
-    /// later minutes and seconds, and the begin of the message says which rule knows it, or that none does. `at`
-    /// is then where the last of them begins, which is still to be read. Gives how many are before it.
+    /// Passes over the lines of `run` from `at` on: their envelope is that of the line before,
+    /// perhaps with later minutes and seconds, and the begin of the message says which rule knows
+    /// it, or that none does. `at` is then where the last of them begins, which is still to be
+    /// read. Gives how many are before it.
     pub(crate) fn pass(
         self,
         run: Run,
@@ -51,18 +53,17 @@ impl Passing<'_> {
             stamp = same.envelope.stamp;
             loop {
                 let begin = next + same.envelope.message_at;
-                let Some(length) = memchr(line_end, &text[begin..]) else { break 'run };
-                let message = &text[begin..begin + length];
-                let told = format.openings.tell(message.strip_suffix(b"\r").unwrap_or(message));
-                if told == Told::Ask {
+                let Some(length) = line_length(&text[begin..], line_end) else { break 'run };
+                let knows = format.openings.knows(&text[begin..]);
+                let Some(knows) = knows.or_else(|| self.asks(&text[begin..begin + length])) else {
                     break 'run;
-                }
+                };
                 if let Some(is_known) = is_known {
                     passed += 1;
                     unknown += u64::from(!is_known);
                     unknown_behind = if is_known { 0 } else { unknown_behind + 1 };
                 }
-                is_known = Some(told != Told::Nothing || format.others == Others::Noise);
+                is_known = Some(knows || format.others == Others::Noise);
                 *at = next;
                 next = begin + length + 1;
                 if !same.is_same(&text[next..]) {
@@ -77,6 +78,35 @@ impl Passing<'_> {
         counts.unknown_behind = unknown_behind;
         passed
     }
+
+    /// Whether a rule knows a message; `None` where only patterns can tell.
+    #[inline(never)]
+    fn asks(self, message: &[u8]) -> Option<bool> {
+        match self.format.openings.tell(message.strip_suffix(b"\r").unwrap_or(message)) {
+            Told::Rule(_) => Some(true),
+            Told::Nothing => Some(false),
+            Told::Ask => None,
+        }
+    }
+}
+
+/// Bytes in which most lines end.
+const WINDOW: usize = 128;
+
+/// The length of the line that `text` begins with, without its end; `None` if that is not there.
+#[inline(always)]
+fn line_length(text: &[u8], end: u8) -> Option<usize> {
+    let Some(window) = text.first_chunk::<WINDOW>() else { return memchr(end, text) };
+    // All at once: a search that stops at the end costs more, since no processor foresees where.
+    let mut ends = 0;
+    for (at, part) in window.as_chunks().0.iter().enumerate() {
+        let bits = u8x16::new(*part).simd_eq(u8x16::splat(end)).to_bitmask();
+        ends |= u128::from(bits) << (16 * at);
+    }
+    if ends == 0 {
+        return memchr(end, &text[WINDOW..]).map(|length| WINDOW + length);
+    }
+    usize::try_from(ends.trailing_zeros()).ok()
 }
 
 #[cfg(test)]
