@@ -3,14 +3,14 @@
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use serde::{Deserialize, Serialize};
 use xxhash_rust::xxh3::Xxh3;
 
 use crate::chronicle::Chronicle;
 use crate::device::{self, DeviceReport};
-use crate::discover::{Device, Skipped, Source};
+use crate::discover::{Device, Share, Skipped, Source};
 use crate::lineage::{Became, Heir, Known, Listed, Memory, count, heirs, is_part_of};
 use crate::news::Files;
 use crate::recollection::{Part, Reading, Watcher, read_parts};
@@ -34,8 +34,10 @@ pub struct Batch {
     pub night: String,
     /// When it began.
     pub began: String,
-    /// The devices, each with what the store says of it.
-    pub devices: Vec<(Device, Option<DeviceRow>)>,
+    /// All devices.
+    pub share: Arc<Share>,
+    /// The numbers of those that have to be looked at, each with what the store says of it.
+    pub changed: Vec<(usize, Option<DeviceRow>)>,
     /// The store's folder, and connections to it that nobody uses just now.
     folder: PathBuf,
     idle: Mutex<Vec<Store>>,
@@ -73,12 +75,12 @@ impl Batch {
         request: Request,
         keys: (u64, u64),
         night: (String, String),
-        devices: Vec<(Device, Option<DeviceRow>)>,
+        (share, changed): (Arc<Share>, Vec<(usize, Option<DeviceRow>)>),
         folder: &Path,
     ) -> Batch {
         let ((reading, telling), (night, began)) = (keys, night);
         let (folder, idle) = (folder.to_owned(), Mutex::default());
-        Batch { request, reading, telling, night, began, devices, folder, idle }
+        Batch { request, reading, telling, night, began, share, changed, folder, idle }
     }
 
     /// Reads what is new of a device and tells its story. `count` is told of bytes as they are read.
@@ -86,7 +88,8 @@ impl Batch {
     /// # Errors
     /// Of the store.
     pub fn device(&self, at: usize, pulse: &Pulse, count: &dyn Fn(u64)) -> Result<Done, String> {
-        let (found, row) = &self.devices[at];
+        let (number, row) = &self.changed[at];
+        let found = &self.share.devices[*number];
         let (known, before) = self.known(&found.name, row.is_some())?;
         let anew = row.as_ref().is_some_and(|row| row.reading != self.reading);
         let formats = &self.request.formats;
@@ -182,17 +185,16 @@ impl Batch {
 /// Stands for a device's files as they are: other files, another number. Never 0.
 pub fn seen(sources: &[&Source], request: &Request) -> u64 {
     let mut hash = Xxh3::new();
-    let mut put = |text: &str| {
-        hash.update(&(text.len() as u64).to_le_bytes());
-        hash.update(text.as_bytes());
-    };
     for source in sources {
-        put(&source.file.to_string_lossy());
-        put(&source.shown);
-        put(source.member.as_ref().map_or("", |member| &member.name));
-        put(&request.formats.formats[source.format].name);
-        put(source.task.as_deref().unwrap_or_default());
-        put(&format!("{:?}", source.stat));
+        let file = source.file.to_string_lossy();
+        let member = source.member.as_ref().map_or("", |member| &member.name);
+        let format = &request.formats.formats[source.format].name;
+        let task = source.task.as_deref().unwrap_or_default();
+        for text in [&*file, &source.shown, member, format, task] {
+            hash.update(&(text.len() as u64).to_le_bytes());
+            hash.update(text.as_bytes());
+        }
+        hash.update(&source.stat.bytes());
     }
     hash.digest().max(1)
 }

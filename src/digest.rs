@@ -168,13 +168,12 @@ pub fn news(
     request: &Request,
 ) -> Result<(News, Outlook, Vec<Incident>), String> {
     let night = frame.run.number;
-    let (reports, firsts) = reports(store, night)?;
+    let (mut reports, firsts) = reports(store, night)?;
+    name_templates(&mut reports);
     let ranking = |error: &dyn std::fmt::Display| format!("the ranking failed: {error}");
-    let sides = reports.iter().map(only_runs).collect();
-    let periods = summary::periods(sides, share).map_err(|error| ranking(&error))?;
-    let mut named: Vec<DeviceReport> = reports.iter().map(only_runs).collect();
-    name_templates(&mut named);
-    let trends_of = points(store, &named, &firsts)?;
+    let periods = summary::sides(&reports, share).map_err(|error| ranking(&error))?;
+    let (trends_of, names) =
+        (points(store, &reports, &firsts)?, reports.iter().map(names).collect());
     let (report, _): (Report, Vec<Chronicle>) =
         summary::summarize(reports, share, request).map_err(|error| ranking(&error))?;
     let [before, after] = periods;
@@ -184,12 +183,8 @@ pub fn news(
         |verdict| -> Vec<Row> { rows().filter(|row| row.verdict == verdict).cloned().collect() };
     let trends = trends(&report, trends_of);
     let known = known(&report);
-    let outlook = Outlook {
-        known,
-        trends: trends.clone(),
-        warnings: report.warnings.clone(),
-        names: named.into_iter().map(names).collect(),
-    };
+    let outlook =
+        Outlook { known, trends: trends.clone(), warnings: report.warnings.clone(), names };
     let news = News {
         new: ids(store, "first", night)?.into_iter().filter_map(|id| find(&report, &id)).collect(),
         revised: revised(store, night, &report)?,
@@ -225,20 +220,10 @@ pub fn quiet(frame: Frame, outlook: Outlook) -> News {
     }
 }
 
-/// A device's runs alone, for a comparison.
-fn only_runs(report: &DeviceReport) -> DeviceReport {
-    DeviceReport {
-        device: report.device.clone(),
-        runs: report.runs.clone(),
-        ..DeviceReport::default()
-    }
-}
-
 /// The names of a device's templates as the ranking gives them.
-fn names(report: DeviceReport) -> (String, BTreeMap<u32, String>) {
-    let runs = report.runs.into_iter();
-    let names = runs.filter_map(|run| Some((run.number, run.template?.0)));
-    (report.device, names.collect())
+fn names(report: &DeviceReport) -> (String, BTreeMap<u32, String>) {
+    let named = report.runs.iter().filter_map(|run| Some((run.number, run.template.clone()?.0)));
+    (report.device.clone(), named.collect())
 }
 
 fn known(report: &Report) -> Known {

@@ -32,7 +32,7 @@ pub struct Source {
     /// Size when it was found.
     pub bytes: u64,
     /// Which part of the file it is, if the file is an archive.
-    pub member: Option<Member>,
+    pub member: Option<Box<Member>>,
     /// What the system says of the file that it is, or lies in.
     pub stat: Stat,
 }
@@ -47,7 +47,7 @@ impl Source {
     /// Gives memory back that only this source and its like need, unless `next` is one.
     pub fn release(&self, next: Option<&Source>) {
         if let Some(member) = &self.member {
-            member.release(next.and_then(|next| next.member.as_ref()));
+            member.release(next.and_then(|next| next.member.as_deref()));
         }
     }
 }
@@ -143,7 +143,7 @@ fn open_archives(
     let opened: Vec<(Vec<Found>, bundle::Bundle)> = found
         .into_par_iter()
         .map(|mut found| {
-            if bundle::is_zip(&found.inside) {
+            if bundle::is_zip(found.inside()) {
                 let mut bundle = sightings.archive(&found, formats);
                 let logs = std::mem::take(&mut bundle.logs);
                 for (name, _) in &mut bundle.refused {
@@ -152,11 +152,10 @@ fn open_archives(
                 }
                 return (logs.into_iter().map(|log| found.member(log)).collect(), bundle);
             }
-            let content = bundle::of_gzip(&found.inside).filter(|content| is_log(content));
+            let content = bundle::of_gzip(found.inside()).filter(|content| is_log(content));
             if let Some(content) = content {
                 let name = content.rsplit('/').next().unwrap_or(content).to_owned();
-                found.shown = format!("{}!/{name}", found.shown);
-                found.member = Some(Member::of_gzip(name));
+                found = found.content(name);
             }
             (vec![found], bundle::Bundle::default())
         })
@@ -169,21 +168,6 @@ fn open_archives(
         share.skipped.extend(skipped);
     }
     all
-}
-
-impl Found {
-    /// A log in this archive.
-    fn member(&self, log: Packed) -> Found {
-        Found {
-            file: self.file.clone(),
-            shown: format!("{}!/{}", self.shown, log.member.name),
-            inside: format!("{}!/{}", self.inside, log.inside),
-            bytes: log.bytes,
-            stat: self.stat,
-            member: Some(log.member),
-            root: self.root,
-        }
-    }
 }
 
 /// Tells what each file is; what is no log is only counted or listed.
@@ -221,9 +205,9 @@ fn recognise_all(
 /// given, in capitals.
 fn known_devices(logs: &[(Found, Log)]) -> BTreeSet<(usize, String)> {
     let plain = logs.iter().filter(|(found, _)| found.member.is_none());
-    let agents = plain.filter(|(found, _)| layout::is_agents(&found.inside));
+    let agents = plain.filter(|(found, _)| layout::is_agents(found.inside()));
     let name = |inside: &str| layout::guess(inside, &|_| false).unwrap_or_default();
-    agents.map(|(found, _)| (found.root, name(&found.inside).to_uppercase())).collect()
+    agents.map(|(found, _)| (found.root, name(found.inside()).to_uppercase())).collect()
 }
 
 /// Groups logs by device, each device's in order of `shown`.
@@ -298,11 +282,11 @@ fn device_of(
     known: &BTreeSet<(usize, String)>,
 ) -> Option<String> {
     if let Some(layout) = layout {
-        return layout.device(&found.inside);
+        return layout.device(found.inside());
     }
     let is_known = |name: &str| known.contains(&(found.root, name.to_uppercase()));
     // What is above a file that was given names its device as it does a folder's.
-    let inside = if root.is_file { root.own_name(&found.inside) } else { &found.inside };
+    let inside = if root.is_file { root.own_name(found.inside()) } else { found.inside() };
     layout::guess(inside, &is_known)
 }
 

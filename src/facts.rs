@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 use std::fs;
 use std::io::BufWriter;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use tempfile::NamedTempFile;
 
@@ -40,20 +40,18 @@ pub fn refresh(store: &mut Store, incidents: &[Incident], names: &Names) -> Resu
                 remove(&facts.join(kind).join(format!("month={stale}")))?;
             }
         } else {
-            write(&facts, "incidents", &stale, |file| file(&sheet::incidents(&own)))?;
-            let each = |file: &mut dyn FnMut(&Sheet<'_>) -> Result<(), String>, steps: bool| {
-                for devices in devices.chunks(AT_ONCE) {
-                    let chronicles = chronicles(store, devices, &stale, names)?;
-                    if steps {
-                        file(&sheet::step_runs(&chronicles))?;
-                    } else {
-                        file(&sheet::lifetimes(&chronicles))?;
-                    }
-                }
-                Ok(())
-            };
-            write(&facts, "steps", &stale, |file| each(file, true))?;
-            write(&facts, "lifetimes", &stale, |file| each(file, false))?;
+            let mut sheets = [
+                Partition::new(&facts, "incidents", &stale, &sheet::incidents(&[]))?,
+                Partition::new(&facts, "lifetimes", &stale, &sheet::lifetimes(&[]))?,
+                Partition::new(&facts, "steps", &stale, &sheet::step_runs(&[]))?,
+            ];
+            sheets[0].rows(&sheet::incidents(&own))?;
+            for devices in devices.chunks(AT_ONCE) {
+                let chronicles = chronicles(store, devices, &stale, names)?;
+                sheets[1].rows(&sheet::lifetimes(&chronicles))?;
+                sheets[2].rows(&sheet::step_runs(&chronicles))?;
+            }
+            sheets.into_iter().try_for_each(Partition::finish)?;
         }
         store.set_fresh(&stale)?;
         store.commit()?;
@@ -89,32 +87,44 @@ fn chronicles(
     Ok(chronicles)
 }
 
-/// Writes one file of facts, whole or not at all.
-fn write(
-    facts: &Path,
-    kind: &str,
-    month: &str,
-    rows: impl FnOnce(&mut dyn FnMut(&Sheet<'_>) -> Result<(), String>) -> Result<(), String>,
-) -> Result<(), String> {
-    let folder = facts.join(kind).join(format!("month={month}"));
-    let path = folder.join("part.parquet");
-    let shown = slashed(&path);
-    let failed = |error: &std::io::Error| format!("{shown}: {}", plain(error));
-    fs::create_dir_all(&folder).map_err(|error| failed(&error))?;
-    let new = NamedTempFile::new_in(&folder).map_err(|error| failed(&error))?;
-    let empty: Sheet<'_> = match kind {
-        "incidents" => sheet::incidents(&[]),
-        "steps" => sheet::step_runs(&[]),
-        _lifetimes => sheet::lifetimes(&[]),
-    };
-    let told = |error: std::io::Error| failed(&error);
-    let mut file = File::new(&empty, BufWriter::new(new)).map_err(told)?;
-    rows(&mut |sheet| file.rows(sheet).map_err(told))?;
-    let out = file.finish().map_err(told)?;
-    let new = out.into_inner().map_err(|error| failed(error.error()))?;
-    new.as_file().sync_all().map_err(|error| failed(&error))?;
-    new.persist(&path).map_err(|error| failed(&error.error))?;
-    Ok(())
+/// A file of facts that is written: it is whole, or not there.
+struct Partition {
+    file: File<BufWriter<NamedTempFile>>,
+    path: PathBuf,
+}
+
+impl Partition {
+    fn new(
+        facts: &Path,
+        kind: &str,
+        month: &str,
+        columns: &Sheet<'_>,
+    ) -> Result<Partition, String> {
+        let folder = facts.join(kind).join(format!("month={month}"));
+        let path = folder.join("part.parquet");
+        let file = fs::create_dir_all(&folder)
+            .and_then(|()| NamedTempFile::new_in(&folder))
+            .and_then(|new| File::new(columns, BufWriter::new(new)));
+        Ok(Partition { file: file.map_err(|error| failed(&path, &error))?, path })
+    }
+
+    fn rows(&mut self, sheet: &Sheet<'_>) -> Result<(), String> {
+        self.file.rows(sheet).map_err(|error| failed(&self.path, &error))
+    }
+
+    fn finish(self) -> Result<(), String> {
+        let Partition { file, path } = self;
+        let whole = || {
+            let new = file.finish()?.into_inner().map_err(std::io::IntoInnerError::into_error)?;
+            new.as_file().sync_all()?;
+            new.persist(&path).map_err(|error| error.error)
+        };
+        whole().map(|_| ()).map_err(|error| failed(&path, &error))
+    }
+}
+
+fn failed(path: &Path, error: &std::io::Error) -> String {
+    format!("{}: {}", slashed(path), plain(error))
 }
 
 /// Takes a folder of facts away, if it is there.

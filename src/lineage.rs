@@ -142,7 +142,7 @@ impl Listed {
             format: format.unwrap_or(0),
             task: self.task.clone(),
             bytes: self.bytes,
-            member: self.member.clone().map(Member::unplaced),
+            member: self.member.clone().map(|name| Box::new(Member::unplaced(name))),
             stat: self.stat,
         }
     }

@@ -17,6 +17,7 @@ use crate::history;
 use crate::intake::{self, nothing_readable, style, tell_skipped};
 use crate::memory::Peak;
 use crate::news::{News, Night, Silent};
+use crate::output;
 use crate::overlays;
 use crate::progress::Progress;
 use crate::report::{json, metrics, outlet};
@@ -43,16 +44,23 @@ pub fn nightly(args: &NightlyArgs) -> Result<u8, Failure> {
     let webhook = webhook.map_err(Failure::Asked)?;
     let (request, settings) = asked(args)?;
     let mut run = Run::begin(args, &request, &settings).map_err(Failure::Asked)?;
-    let share = run.find(args, &request)?;
+    let share = Arc::new(run.find(args, &request)?);
+    for path in outlets.iter().filter_map(|outlet| outlet.path.as_ref()).chain(&args.metrics) {
+        output::refuse_source(path, &share).map_err(Failure::Asked)?;
+    }
     run.read(args, &share, request, &settings).map_err(Failure::Asked)?;
-    let (news, night) = run.tell(args, &share, &settings).map_err(Failure::Asked)?;
+    let there: BTreeSet<String> = share.devices.iter().map(|own| own.name.clone()).collect();
+    let listed = listed(&share);
+    // From here on only the store is needed.
+    drop(share);
+    let (news, night) = run.tell(args, &there, &listed, &settings).map_err(Failure::Asked)?;
     for outlet in &outlets {
-        let mut out = intake::output(outlet.path.as_deref(), &share)?;
+        let mut out = intake::output(outlet.path.as_deref(), &listed)?;
         outlet::news(outlet.medium, &news, style(outlet.path.is_some(), None), &mut out)?;
         out.finish()?;
     }
     if let Some(path) = &args.metrics {
-        let mut out = intake::output(Some(path), &share)?;
+        let mut out = intake::output(Some(path), &listed)?;
         metrics::write(&news, &mut out)?;
         out.finish()?;
     }
@@ -178,18 +186,24 @@ impl Run {
     fn read(
         &mut self,
         args: &NightlyArgs,
-        share: &Share,
+        share: &Arc<Share>,
         request: Request,
         settings: &Settings,
     ) -> Result<(), String> {
         let keys = (settings.reading(), settings.telling());
-        let devices = self.changed(share, &request, keys);
-        let bytes = devices.iter().map(|(device, _)| device.bytes()).sum();
-        let progress = Arc::new(Progress::of_batch(bytes, devices.len() as u64, args.no_progress));
+        let changed = self.changed(share, &request, keys);
+        let bytes = changed.iter().map(|(at, _)| share.devices[*at].bytes()).sum();
+        let progress = Arc::new(Progress::of_batch(bytes, changed.len() as u64, args.no_progress));
         let day = self.night.began.get(..10).unwrap_or_default();
         let label = format!("{day}, run {}", self.night.number);
         let night = (label, self.night.began.clone());
-        let batch = Arc::new(Batch::new(request, keys, night, devices, &self.store.folder));
+        let batch = Arc::new(Batch::new(
+            request,
+            keys,
+            night,
+            (Arc::clone(share), changed),
+            &self.store.folder,
+        ));
         let work = {
             let (batch, progress, peak) =
                 (Arc::clone(&batch), Arc::clone(&progress), Arc::clone(&self.peak));
@@ -206,12 +220,13 @@ impl Run {
         );
         let limit = Duration::from_secs(args.file_timeout);
         let mut failed = Ok(());
-        watch::each(batch.devices.len(), threads, limit, Arc::new(work), |at, done| {
+        watch::each(batch.changed.len(), threads, limit, Arc::new(work), |at, done| {
             let kept = match done {
                 Ok(Ok(done)) => self.keep(done),
                 Ok(Err(why)) => Err(why),
                 Err(watch::Hung { part }) => {
-                    self.skipped.insert(hung(&batch.devices[at].0, part, limit.as_secs()));
+                    let device = &batch.share.devices[batch.changed[at].0];
+                    self.skipped.insert(hung(device, part, limit.as_secs()));
                     Ok(())
                 }
             };
@@ -231,9 +246,9 @@ impl Run {
         share: &Share,
         request: &Request,
         (reading, telling): (u64, u64),
-    ) -> Vec<(Device, Option<DeviceRow>)> {
+    ) -> Vec<(usize, Option<DeviceRow>)> {
         let mut changed = Vec::new();
-        for device in &share.devices {
+        for (at, device) in share.devices.iter().enumerate() {
             let row = self.rows.get(&device.name);
             let same = row.is_some_and(|row| {
                 let as_asked = row.reading == reading && row.telling == telling && row.seen != 0;
@@ -243,7 +258,7 @@ impl Run {
             if same {
                 self.unchanged += device.sources.len() as u64;
             } else {
-                changed.push((device.clone(), row.cloned()));
+                changed.push((at, row.cloned()));
             }
         }
         changed
@@ -279,10 +294,11 @@ impl Run {
     fn tell(
         &mut self,
         args: &NightlyArgs,
+        there: &BTreeSet<String>,
         share: &Share,
         settings: &Settings,
     ) -> Result<(News, NightRow), String> {
-        let silent = self.silent(args, share)?;
+        let silent = self.silent(args, there)?;
         self.keep_share(share)?;
         let outlook: Option<Outlook> = self.store.fact("outlook")?;
         let is_quiet = self.work.devices_changed == 0 && self.store.stale()?.is_empty();
@@ -295,10 +311,9 @@ impl Run {
             Some(outlook) if is_quiet && !self.work.resumed => digest::quiet(frame(self), outlook),
             outlook => {
                 let request = settings.request(Window::default(), Kept::Nothing)?;
-                let share = listed(share);
                 let Outlook { names: before, warnings, .. } = outlook.unwrap_or_default();
                 let work = (&self.work, &*warnings);
-                let told = digest::news(&self.store, frame(self), work, &share, &request)?;
+                let told = digest::news(&self.store, frame(self), work, share, &request)?;
                 let (news, now, incidents) = told;
                 for (device, names) in &now.names {
                     if before.get(device).is_some_and(|before| before != names) {
@@ -324,17 +339,20 @@ impl Run {
     }
 
     /// Devices that nothing new came of for so long, each once.
-    fn silent(&mut self, args: &NightlyArgs, share: &Share) -> Result<Vec<Silent>, String> {
+    fn silent(
+        &mut self,
+        args: &NightlyArgs,
+        there: &BTreeSet<String>,
+    ) -> Result<Vec<Silent>, String> {
         let Stamp(now) = clock::now();
         let due = show_utc(Stamp(now - i64::from(args.silent_after) * DAY * 1000));
-        let there: BTreeSet<&str> = share.devices.iter().map(|own| own.name.as_str()).collect();
         let mut silent = Vec::new();
         for (device, row) in self.store.devices()? {
             if row.told_silent || row.new_at > due {
                 continue;
             }
             self.store.set_told_silent(&device)?;
-            let gone = !there.contains(device.as_str());
+            let gone = !there.contains(&device);
             silent.push(Silent { device, last_new: row.new_at, gone });
         }
         Ok(silent)
@@ -374,6 +392,7 @@ fn listed(share: &Share) -> Share {
         unrecognised: share.unrecognised.clone(),
         like_agents: share.like_agents.clone(),
         other_files: share.other_files,
+        beside: share.beside.clone(),
         ..Share::default()
     }
 }

@@ -28,25 +28,7 @@ impl Output {
         };
         let shown = slashed(path);
         let failed = |error: &io::Error| format!("{shown}: {}", plain(error));
-        let target = path.canonicalize().ok();
-        let is_source = |target: &PathBuf| {
-            let sources = share.devices.iter().flat_map(|device| &device.sources);
-            let size = target.metadata().map_or(0, |about| about.len());
-            // To ask the system for the true name of each file of a large share takes seconds: only
-            // files of this name or this size are asked for, and archives, whose size is not known.
-            let could_be = |source: &&Source| {
-                let same_name = source.file.file_name() == target.file_name();
-                same_name || source.bytes == size || source.member.is_some()
-            };
-            let logs = sources.filter(could_be).map(|source| &source.file);
-            let mut read = logs.chain(&share.beside);
-            read.any(|file| file.canonicalize().is_ok_and(|file| file == *target))
-        };
-        if target.as_ref().is_some_and(is_source) {
-            return Err(format!(
-                "{shown}: is one of the files that are read; write to another file"
-            ));
-        }
+        refuse_source(path, share)?;
         if path.exists() && !path.is_file() {
             let file = OpenOptions::new().write(true).open(path).map_err(|error| failed(&error))?;
             return Ok(Output::Direct(BufWriter::new(Box::new(file))));
@@ -88,6 +70,32 @@ impl Output {
             }
         }
     }
+}
+
+/// Refuses to write to a file that is read.
+///
+/// # Errors
+/// If it is one.
+pub fn refuse_source(path: &Path, share: &Share) -> Result<(), String> {
+    let shown = slashed(path);
+    let target = path.canonicalize().ok();
+    let is_source = |target: &PathBuf| {
+        let sources = share.devices.iter().flat_map(|device| &device.sources);
+        let size = target.metadata().map_or(0, |about| about.len());
+        // To ask the system for the true name of each file of a large share takes seconds: only
+        // files of this name or this size are asked for, and archives, whose size is not known.
+        let could_be = |source: &&Source| {
+            let same_name = source.file.file_name() == target.file_name();
+            same_name || source.bytes == size || source.member.is_some()
+        };
+        let logs = sources.filter(could_be).map(|source| &source.file);
+        let mut read = logs.chain(&share.beside);
+        read.any(|file| file.canonicalize().is_ok_and(|file| file == *target))
+    };
+    if target.as_ref().is_some_and(is_source) {
+        return Err(format!("{shown}: is one of the files that are read; write to another file"));
+    }
+    Ok(())
 }
 
 impl Write for Output {

@@ -205,7 +205,8 @@ impl Parts<'_> {
         let format = &self.formats.formats[source.format];
         let buffer = std::mem::take(&mut self.buffer);
         let is_log = |name: &str| is_looked_at(name, self.formats);
-        let member = source.member.as_ref().map(|own| bundle::placed(&source.file, own, &is_log));
+        let placed = |own| Box::new(bundle::placed(&source.file, own, &is_log));
+        let member = source.member.as_deref().map(placed);
         let open = OpenSource::open(&Source { member, ..source.clone() }, format, buffer)
             .map_err(|reason| Unread { reason, broken: true })?;
         let mut dates = Dates::default();

@@ -42,7 +42,7 @@ impl Stream {
     /// Why nothing of it can be read, in plain words.
     pub fn open(source: &Source, buffer: Vec<u8>) -> Result<Stream, String> {
         let file =
-            place::open(&source.file, source.member.as_ref()).map_err(|error| plain(&error))?;
+            place::open(&source.file, source.member.as_deref()).map_err(|error| plain(&error))?;
         let stream = Stream::at(source, buffer, file, 0);
         match &stream.failed {
             Some(reason) if stream.filled == 0 => Err(reason.clone()),

@@ -85,6 +85,14 @@ pub fn summarize(
 /// See [`rank::templates`].
 pub fn periods(mut devices: Vec<DeviceReport>, share: &Share) -> PolarsResult<[Period; 2]> {
     name_templates(&mut devices);
+    sides(&devices, share)
+}
+
+/// The same of devices whose templates have their names.
+///
+/// # Errors
+/// See [`rank::templates`].
+pub fn sides(devices: &[DeviceReport], share: &Share) -> PolarsResult<[Period; 2]> {
     let formats = coverage::merged(devices.iter().map(|device| &device.formats));
     let caution = coverage::caution(&formats, &share.like_agents);
     let period = |later: bool| {

@@ -93,7 +93,7 @@ fn copy_one(
         stored: None,
         excerpt: None,
     };
-    let opened = place::open(&source.file, source.member.as_ref());
+    let opened = place::open(&source.file, source.member.as_deref());
     let stopped = match opened {
         Ok(mut from) => take(&mut *from, &to, format.code_page, &mut original)?,
         Err(error) => Some(error),

@@ -2,7 +2,7 @@
 
 use std::fs::Metadata;
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 use std::thread;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
@@ -10,9 +10,10 @@ use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 use walkdir::{DirEntry, WalkDir};
 
+use crate::bundle::Packed;
 use crate::paths::{plain, slashed};
 use crate::place::Member;
-use crate::watch;
+use crate::watch::{self, Hung};
 
 /// So long ago a file must have been written, in nanoseconds, that it can be told from a later one.
 const SETTLED: i64 = 3_000_000_000;
@@ -39,12 +40,26 @@ pub struct Stat {
     number: u64,
 }
 
+/// Folders that are walked by one thread, one after the other.
+const AT_ONCE: usize = 64;
+
 impl Stat {
     /// Of a file.
     pub fn of(metadata: &Metadata) -> Stat {
         let modified = metadata.modified().map_or(0, nanos);
         let (changed, number) = identity(metadata);
         Stat { bytes: metadata.len(), modified, changed, number }
+    }
+
+    /// All of it, to be hashed.
+    pub fn bytes(&self) -> [u8; 32] {
+        let Stat { bytes, modified, changed, number } = *self;
+        let mut all = [0; 32];
+        let words = [bytes, modified.cast_unsigned(), changed.cast_unsigned(), number];
+        for (part, word) in all.chunks_exact_mut(8).zip(words) {
+            part.copy_from_slice(&word.to_le_bytes());
+        }
+        all
     }
 
     /// Whether it was written so long ago that it can't be written again within the same tick of the
@@ -83,16 +98,43 @@ pub struct Found {
     pub file: PathBuf,
     /// How it is shown.
     pub shown: String,
-    /// Its path below the one given, with archives as folders.
-    pub inside: String,
+    /// Its path below the one given, with archives as folders, where it is another one than is shown.
+    inside: Option<String>,
     /// Its size.
     pub bytes: u64,
     /// What the system says of the file that it is, or lies in.
     pub stat: Stat,
     /// Which part of the file it is, if the file is an archive.
-    pub member: Option<Member>,
+    pub member: Option<Box<Member>>,
     /// Which of the paths given.
     pub root: usize,
+}
+
+impl Found {
+    /// Its path below the one given, with archives as folders.
+    pub fn inside(&self) -> &str {
+        self.inside.as_deref().unwrap_or(&self.shown)
+    }
+
+    /// The content of this gzip file.
+    pub fn content(self, name: String) -> Found {
+        let (inside, shown) = (self.inside().to_owned(), format!("{}!/{name}", self.shown));
+        let member = Some(Box::new(Member::of_gzip(name)));
+        Found { inside: Some(inside), shown, member, ..self }
+    }
+
+    /// A log in this archive.
+    pub fn member(&self, log: Packed) -> Found {
+        Found {
+            file: self.file.clone(),
+            shown: format!("{}!/{}", self.shown, log.member.name),
+            inside: Some(format!("{}!/{}", self.inside(), log.inside)),
+            bytes: log.bytes,
+            stat: self.stat,
+            member: Some(Box::new(log.member)),
+            root: self.root,
+        }
+    }
 }
 
 /// A path given, and how it names what lies under it.
@@ -120,14 +162,14 @@ pub fn walk(
     let top = WalkDir::new(&root.path).max_depth(1).sort_by_file_name();
     let top: Vec<walkdir::Result<DirEntry>> = top.into_iter().collect();
     match limit {
-        None => top.into_par_iter().map(|entry| below(entry, root, number, &|| {})).collect(),
-        Some(limit) => watched(top, root, number, limit),
+        None => top.par_iter().map(|entry| below(entry, root, number, &|| {})).collect(),
+        Some(limit) => watched(top, root, number, limit, AT_ONCE),
     }
 }
 
 /// A folder's files, or the file.
 fn below(
-    entry: walkdir::Result<DirEntry>,
+    entry: &walkdir::Result<DirEntry>,
     root: &Root,
     number: usize,
     beat: &dyn Fn(),
@@ -142,41 +184,69 @@ fn below(
             let below = WalkDir::new(folder.path()).min_depth(1).sort_by_file_name();
             below.into_iter().inspect(|_| beat()).for_each(take);
         }
-        entry => take(entry),
+        Ok(entry) => take(Ok(entry.clone())),
+        Err(error) => skipped.push(unlisted(error, root)),
     }
     (found, skipped)
 }
 
-/// The same by threads that are left behind where a folder does not answer.
+/// The same by threads that are left behind where a folder does not answer; each walks some folders.
 fn watched(
     top: Vec<walkdir::Result<DirEntry>>,
     root: &Root,
     number: usize,
     limit: Duration,
+    at_once: usize,
 ) -> Vec<(Vec<Found>, Vec<Skipped>)> {
-    let threads = thread::available_parallelism().map_or(1, usize::from);
-    let path = |entry: &walkdir::Result<DirEntry>| match entry {
-        Ok(entry) => root.shown(entry.path()),
-        Err(error) => root.shown(error.path().unwrap_or(&root.path)),
-    };
-    let paths: Vec<String> = top.iter().map(path).collect();
     let count = top.len();
-    let entries: Vec<Mutex<Option<walkdir::Result<DirEntry>>>> =
-        top.into_iter().map(|entry| Mutex::new(Some(entry))).collect();
-    let root = root.clone();
-    let work = move |at: usize, pulse: &watch::Pulse| {
-        let entry = entries[at].lock().unwrap_or_else(PoisonError::into_inner).take();
-        entry.map_or_else(Default::default, |entry| below(entry, &root, number, &|| pulse.beat()))
+    let parts = count.div_ceil(at_once);
+    let top = Arc::new(top);
+    let work = {
+        let (top, root) = (Arc::clone(&top), root.clone());
+        move |part: usize, pulse: &watch::Pulse| {
+            let own = part * at_once..count.min((part + 1) * at_once);
+            own.map(|at| {
+                pulse.part(at);
+                below(&top[at], &root, number, &|| pulse.beat())
+            })
+            .collect::<Vec<_>>()
+        }
     };
-    let mut all: Vec<(Vec<Found>, Vec<Skipped>)> = (0..count).map(|_| Default::default()).collect();
-    watch::each(count, threads, limit, Arc::new(work), |at, found| {
-        all[at] = found.unwrap_or_else(|_| {
-            let reason = format!("does not answer for {} seconds, left", limit.as_secs());
-            (Vec::new(), vec![Skipped { path: paths[at].clone(), reason }])
-        });
+    let threads = thread::available_parallelism().map_or(1, usize::from);
+    let mut all: Vec<Vec<(Vec<Found>, Vec<Skipped>)>> = (0..parts).map(|_| Vec::new()).collect();
+    let mut hung = Vec::new();
+    watch::each(parts, threads, limit, Arc::new(work), |part, found| {
+        match found {
+            Ok(found) => all[part] = found,
+            Err(Hung { part: at }) => hung.push((part, at)),
+        }
         true
     });
-    all
+    for (part, at) in hung {
+        // Those beside the one that hangs are walked again, one after the other.
+        let own = part * at_once..count.min((part + 1) * at_once);
+        let reason = format!("does not answer for {} seconds, left", limit.as_secs());
+        for other in own {
+            if other == at {
+                let path = match &top[at] {
+                    Ok(entry) => root.shown(entry.path()),
+                    Err(error) => root.shown(error.path().unwrap_or(&root.path)),
+                };
+                all[part].push((Vec::new(), vec![Skipped { path, reason: reason.clone() }]));
+            } else if let Ok(entry) = &top[other] {
+                let again = vec![Ok(entry.clone())];
+                all[part].extend(watched(again, root, number, limit, 1));
+            }
+        }
+    }
+    all.into_iter().flatten().collect()
+}
+
+/// Why something could not be listed.
+fn unlisted(error: &walkdir::Error, root: &Root) -> Skipped {
+    let path = error.path().unwrap_or(&root.path);
+    let reason = error.io_error().map_or_else(|| error.to_string(), plain);
+    Skipped { path: root.shown(path), reason }
 }
 
 /// The file that was come upon, if it is one, or why it is not read.
@@ -185,11 +255,7 @@ fn look_at(
     root: &Root,
     number: usize,
 ) -> Result<Option<Found>, Skipped> {
-    let entry = entry.map_err(|error| {
-        let path = error.path().unwrap_or(&root.path);
-        let reason = error.io_error().map_or_else(|| error.to_string(), plain);
-        Skipped { path: root.shown(path), reason }
-    })?;
+    let entry = entry.map_err(|error| unlisted(&error, root))?;
     if entry.file_type().is_dir() {
         return Ok(None);
     }
@@ -199,6 +265,7 @@ fn look_at(
     }
     let stat = entry.metadata().map_or_else(|_| Stat::default(), |metadata| Stat::of(&metadata));
     let inside = if root.is_file { slashed(&root.path) } else { root.below(entry.path()) };
+    let inside = Some(inside).filter(|inside| *inside != shown);
     let file = entry.into_path();
     Ok(Some(Found { file, shown, inside, bytes: stat.bytes, stat, member: None, root: number }))
 }

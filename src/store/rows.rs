@@ -63,7 +63,7 @@ impl Store {
     /// One column of a device.
     fn of_device(&self, column: &str, name: &str) -> Result<Option<Vec<u8>>, String> {
         self.with(|db| {
-            let query = format!("SELECT {column} FROM device WHERE name = ?1");
+            let query = format!("SELECT {column} FROM content WHERE device = ?1");
             db.prepare_cached(&query)?.query_row([name], |row| row.get(0)).optional()
         })
     }
@@ -102,7 +102,7 @@ impl Store {
     ) -> Result<(), String> {
         let mut failed = Ok(());
         self.with(|db| {
-            let mut query = db.prepare("SELECT name, report FROM device ORDER BY name")?;
+            let mut query = db.prepare("SELECT device, report FROM content ORDER BY device")?;
             let mut rows = query.query([])?;
             while let Some(row) = rows.next()? {
                 failed = take(row.get(0)?, row.get(1)?);
@@ -134,20 +134,11 @@ impl Store {
                 db.prepare_cached("INSERT OR IGNORE INTO stale VALUES (?1)")?.execute([month])?;
             }
             let keys = (signed(device.telling), signed(device.reading));
-            let row = params![
-                name,
-                signed(device.seen),
-                memory,
-                report,
-                chronicle,
-                keys.0,
-                keys.1,
-                device.new_at
-            ];
-            db.prepare_cached(
-                "INSERT OR REPLACE INTO device VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, 0)",
-            )?
-            .execute(row)
+            db.prepare_cached("INSERT OR REPLACE INTO content VALUES (?1, ?2, ?3, ?4)")?
+                .execute(params![name, memory, report, chronicle])?;
+            let row = params![name, signed(device.seen), keys.0, keys.1, device.new_at];
+            db.prepare_cached("INSERT OR REPLACE INTO device VALUES (?1, ?2, ?3, ?4, ?5, 0)")?
+                .execute(row)
         })
     }
 
@@ -161,7 +152,7 @@ impl Store {
                 "INSERT OR IGNORE INTO stale SELECT month FROM month WHERE device = ?1",
                 [name],
             )?;
-            for table in ["month", "incident", "revision"] {
+            for table in ["content", "month", "incident", "revision"] {
                 db.execute(&format!("DELETE FROM {table} WHERE device = ?1"), [name])?;
             }
             db.execute("DELETE FROM device WHERE name = ?1", [name])
