@@ -254,12 +254,13 @@ const HOMES: [(&str, &[&str]); 39] = [
     ("aho-corasick", &["parsers/src/format.rs", "parsers/src/schema.rs", "parsers/src/scout.rs"]),
     ("chrono", &["parsers/src/fields.rs", "parsers/src/guess.rs", "parsers/src/layout.rs"]),
     ("encoding_rs", &["parsers/src/text.rs"]),
-    ("memchr", &["parsers/src/engine.rs"]),
+    ("memchr", &["parsers/src/engine.rs", "parsers/src/run.rs", "parsers/src/text.rs"]),
     ("pure-rust-locales", &["parsers/src/months.rs"]),
     ("nom", &["parsers/src/fields.rs"]),
-    ("regex", &["parsers/src/event_log.rs", "parsers/src/format.rs", "parsers/src/rule.rs"]),
+    ("regex", &["parsers/src/event_log.rs", "parsers/src/format.rs", "parsers/src/pattern.rs"]),
     ("regex-syntax", &["parsers/src/shape.rs", "parsers/src/words.rs"]),
     ("roxmltree", &["parsers/src/policy_status.rs"]),
+    ("wide", &["parsers/src/run.rs"]),
     // Its derives stand on what formats/*.toml hold.
     (
         "serde",
