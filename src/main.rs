@@ -135,8 +135,7 @@ use crate::cli::{
 };
 use crate::clock::Window;
 use crate::config::Expanded;
-use crate::contract::Report;
-use crate::discover::{Share, Skipped};
+use crate::discover::Skipped;
 use crate::failure::Failure;
 use crate::intake::{
     NO_REPORT, expect, find, finish, in_parallel, nothing_readable, output, read, request, status,
@@ -144,7 +143,6 @@ use crate::intake::{
 };
 use crate::output::Output;
 use crate::progress::Progress;
-use crate::report::medium::Target;
 use crate::report::records::Records;
 use crate::report::table::Style;
 use crate::story::{Kept, Request};

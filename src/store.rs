@@ -126,6 +126,19 @@ pub struct IncidentRow {
     pub value: Vec<u8>,
 }
 
+/// What a run revised of an incident.
+#[derive(Debug, Clone)]
+pub struct RevisionRow {
+    /// The device.
+    pub device: String,
+    /// The incident's id.
+    pub id: String,
+    /// The run.
+    pub night: u64,
+    /// What changed, packed.
+    pub value: Vec<u8>,
+}
+
 /// Packs a value, with a hash by which damage is found.
 pub fn pack(value: &impl Serialize) -> Vec<u8> {
     // Nothing of a value fails to be written to memory.
@@ -342,7 +355,7 @@ pub fn told(folder: &Path, error: &rusqlite::Error) -> String {
         Some(rusqlite::ErrorCode::ReadOnly | rusqlite::ErrorCode::PermissionDenied) => {
             ("can't be written to".to_owned(), CHECK_WHO)
         }
-        _other => (error.to_string(), "check the disk and who may write there"),
+        Some(_) | None => (error.to_string(), "check the disk and who may write there"),
     };
     format!("{shown}: {what}; {do_now}")
 }

@@ -186,9 +186,10 @@ fn export(folder: &Path, to: &Path) -> Result<u8, Failure> {
     }
     lines(&to.join("runs.jsonl"), &rows)?;
     let mut rows = Vec::new();
-    for (device, id, night, packed) in store.revisions(None).map_err(Failure::Asked)? {
-        let changed: Vec<Changed> = unpack(&packed).map_err(Failure::Asked)?;
-        rows.push(json!({ "device": device, "id": id, "run": night, "changed": changed }));
+    for row in store.revisions(None).map_err(Failure::Asked)? {
+        let changed: Vec<Changed> = unpack(&row.value).map_err(Failure::Asked)?;
+        let (device, id, run) = (row.device, row.id, row.night);
+        rows.push(json!({ "device": device, "id": id, "run": run, "changed": changed }));
     }
     lines(&to.join("revisions.jsonl"), &rows)?;
     for month in store.months().map_err(Failure::Asked)? {

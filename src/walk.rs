@@ -182,7 +182,10 @@ fn below(
     match entry {
         Ok(folder) if folder.depth() == 1 && folder.file_type().is_dir() => {
             let below = WalkDir::new(folder.path()).min_depth(1).sort_by_file_name();
-            below.into_iter().inspect(|_| beat()).for_each(take);
+            for entry in below {
+                beat();
+                take(entry);
+            }
         }
         Ok(entry) => take(Ok(entry.clone())),
         Err(error) => skipped.push(unlisted(error, root)),

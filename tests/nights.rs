@@ -68,7 +68,9 @@ impl Batch {
     /// A night on which nothing is told.
     fn quiet_night(&self) {
         let news = self.night();
-        for told in ["new", "revised", "withdrawn", "worse", "fixed", "silent", "fallen", "warnings"] {
+        for told in
+            ["new", "revised", "withdrawn", "worse", "fixed", "silent", "fallen", "warnings"]
+        {
             assert_eq!(list(&news, told), &[] as &[Value], "{told} is told again");
         }
     }
@@ -139,7 +141,10 @@ fn an_incident_is_new_once_and_revised_once_under_the_same_id() {
     assert_eq!(text(&revised[0]["incident"], "mechanism"), "scan_waited");
     let changed = list(&revised[0], "changed");
     let mechanism = changed.iter().find(|own| own["field"] == "mechanism").expect("changed");
-    assert_eq!((text(mechanism, "before"), text(mechanism, "after")), ("unattributed", "scan_waited"));
+    assert_eq!(
+        (text(mechanism, "before"), text(mechanism, "after")),
+        ("unattributed", "scan_waited")
+    );
     assert!(changed.iter().any(|own| own["field"] == "blocker" && own["before"].is_null()));
     batch.quiet_night();
     // Its history is kept.
@@ -220,7 +225,10 @@ fn a_device_falls_silent_once_whatever_else_is_told_anew() {
     batch.add("scan-waited/PAR-10001", |file| file.ends_with("vulscan.log"));
     assert_eq!(told(&batch.night()), []);
     // It speaks again, and falls silent again.
-    batch.put(Path::new("PAR-10001/sdclient_task1.log"), b"Mon, 24 Mar 2025 12:07:53 Last status: Done\r\n");
+    batch.put(
+        Path::new("PAR-10001/sdclient_task1.log"),
+        b"Mon, 24 Mar 2025 12:07:53 Last status: Done\r\n",
+    );
     assert_eq!(told(&batch.night()), []);
     batch.days_pass(8);
     fs::remove_dir_all(batch.share().join("PAR-10001")).expect("removed");
@@ -241,12 +249,15 @@ fn an_agent_that_writes_other_words_is_told_once() {
     for file in &logs {
         let mut log = fs::read(batch.share().join(file)).expect("a log");
         for second in 0..60 {
-            log.extend(format!("2026-01-05 10:00:{second:02} (7-8) zork {second}\r\n").into_bytes());
+            log.extend(
+                format!("2026-01-05 10:00:{second:02} (7-8) zork {second}\r\n").into_bytes(),
+            );
         }
         batch.put(file, &log);
     }
     let fallen = batch.night();
-    let formats: Vec<&str> = list(&fallen, "fallen").iter().map(|own| text(own, "format")).collect();
+    let formats: Vec<&str> =
+        list(&fallen, "fallen").iter().map(|own| text(own, "format")).collect();
     assert_eq!(formats, ["vulscan"]);
     assert_eq!(count(&list(&fallen, "fallen")[0], "lines"), 60 * logs.len() as u64);
     batch.quiet_night();
@@ -283,5 +294,8 @@ fn duckdb_reads_the_facts() {
     assert!(told.status.success(), "{stderr}");
     let incidents = list(&batch.report(), "incidents").len();
     assert!(incidents > 0);
-    assert_eq!(String::from_utf8_lossy(&told.stdout).trim(), format!("{incidents} incidents agree"));
+    assert_eq!(
+        String::from_utf8_lossy(&told.stdout).trim(),
+        format!("{incidents} incidents agree")
+    );
 }

@@ -2,7 +2,7 @@
 
 use rusqlite::{OptionalExtension, Row};
 
-use super::{BTreeMap, DeviceRow, IncidentRow, NightRow, Saved, Store, params};
+use super::{BTreeMap, DeviceRow, IncidentRow, NightRow, RevisionRow, Saved, Store, params};
 
 impl Store {
     /// The last runs, the latest one first.
@@ -245,20 +245,22 @@ impl Store {
         })
     }
 
-    /// What a run revised of incidents: device, id, and what changed, packed; one run's, or all.
+    /// What a run revised of incidents; one run's, or all.
     ///
     /// # Errors
     /// Of the store.
-    pub fn revisions(
-        &self,
-        night: Option<u64>,
-    ) -> Result<Vec<(String, String, u64, Vec<u8>)>, String> {
+    pub fn revisions(&self, night: Option<u64>) -> Result<Vec<RevisionRow>, String> {
         self.with(|db| {
             let query = "SELECT device, id, night, value FROM revision WHERE ?1 IS NULL OR night = ?1 \
                          ORDER BY device, id, night";
             let mut query = db.prepare(query)?;
             let row = |row: &Row<'_>| {
-                Ok((row.get(0)?, row.get(1)?, number(row.get(2)?), row.get(3)?))
+                Ok(RevisionRow {
+                    device: row.get(0)?,
+                    id: row.get(1)?,
+                    night: number(row.get(2)?),
+                    value: row.get(3)?,
+                })
             };
             query.query_map([night.map(signed)], row)?.collect()
         })
