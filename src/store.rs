@@ -11,8 +11,8 @@ use std::time::Duration;
 use rusqlite::{Connection, OpenFlags, OptionalExtension, params};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
-use xxhash_rust::xxh3::xxh3_64;
 
+use crate::fingerprint::hash;
 use crate::paths::{plain, slashed};
 
 /// Marks a database as one of ours: `prtv`.
@@ -143,7 +143,7 @@ pub struct RevisionRow {
 pub fn pack(value: &impl Serialize) -> Vec<u8> {
     // Nothing of a value fails to be written to memory.
     let packed = lz4_flex::compress_prepend_size(&postcard::to_stdvec(value).unwrap_or_default());
-    [&xxh3_64(&packed).to_le_bytes()[..], &packed].concat()
+    [&hash(&packed).to_le_bytes()[..], &packed].concat()
 }
 
 /// Takes a packed value apart.
@@ -152,8 +152,8 @@ pub fn pack(value: &impl Serialize) -> Vec<u8> {
 /// It is damaged, or of another version.
 pub fn unpack<T: DeserializeOwned>(packed: &[u8]) -> Result<T, String> {
     let damaged = || "is damaged".to_owned();
-    let (hash, packed) = packed.split_first_chunk::<8>().ok_or_else(damaged)?;
-    if u64::from_le_bytes(*hash) != xxh3_64(packed) {
+    let (expected, packed) = packed.split_first_chunk::<8>().ok_or_else(damaged)?;
+    if u64::from_le_bytes(*expected) != hash(packed) {
         return Err(damaged());
     }
     let (size, _) = lz4_flex::block::uncompressed_size(packed).map_err(|_| damaged())?;
