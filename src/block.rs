@@ -1,7 +1,7 @@
 //! The text of a block, and how a line of it leads back to the raw file.
 
 use memchr::{memchr, memrchr};
-use provtrace_parsers::engine::{BlockEnd, Line, Reader};
+use provtrace_parsers::engine::{BlockEnd, Line, Reader, Run};
 use provtrace_parsers::text::{self, CodePage, TextEncoding};
 
 /// The text of some whole lines, and how it leads back to the raw bytes.
@@ -57,6 +57,10 @@ impl<'t> Block<'t> {
 pub trait Sink {
     /// The next line. What is to be kept must be copied.
     fn line(&mut self, line: &Line<'_>, block: &mut Block<'_>);
+    /// Which lines behind this one are not needed.
+    fn run(&self, _line: &Line<'_>) -> Option<Run> {
+        None
+    }
     /// The block goes away.
     fn end_block(&mut self, block: &mut Block<'_>);
     /// Behind the last whole line: what follows, if anything does, is still being written.
@@ -74,7 +78,10 @@ pub fn give_block(
     sink: &mut impl Sink,
 ) -> usize {
     let mut block = Block { text, base, utf16, mark, page: reader.code_page(), record: None };
-    let used = reader.block(text, end, &mut |line| sink.line(line, &mut block));
+    let used = reader.block_in_runs(text, end, &mut |line| {
+        sink.line(line, &mut block);
+        sink.run(line)
+    });
     sink.end_block(&mut block);
     used
 }

@@ -6,7 +6,6 @@
 use std::borrow::Cow;
 
 use provtrace_parsers::code::{CodeTable, ExitCode};
-use provtrace_parsers::event::Mark;
 use serde::{Deserialize, Serialize};
 
 use crate::changes::ChangeKnown;

@@ -175,7 +175,7 @@ pub fn news(
     let (trends_of, names) =
         (points(store, &reports, &firsts)?, reports.iter().map(names).collect());
     let (report, _): (Report, Vec<Chronicle>) =
-        summary::summarize(reports, share, request).map_err(|error| ranking(&error))?;
+        summary::summarize_named(reports, share, request).map_err(|error| ranking(&error))?;
     let [before, after] = periods;
     let comparison = comparison::compare(before, after);
     let rows = || comparison.templates.iter().chain(&comparison.steps);
@@ -256,13 +256,13 @@ fn find(report: &Report, (device, id): &(String, String)) -> Option<Incident> {
 fn revised(store: &Store, night: u64, report: &Report) -> Result<Vec<Revision>, String> {
     let new: BTreeSet<(String, String)> = ids(store, "first", night)?.into_iter().collect();
     let mut revised = Vec::new();
-    for (device, id, _, packed) in store.revisions(Some(night))? {
-        let key = (device, id);
+    for row in store.revisions(Some(night))? {
+        let key = (row.device, row.id);
         // What the same run saw first is told as it is now.
         if new.contains(&key) {
             continue;
         }
-        let changed = unpack(&packed).map_err(|why| store.says(&key.1, &why))?;
+        let changed = unpack(&row.value).map_err(|why| store.says(&key.1, &why))?;
         revised.extend(find(report, &key).map(|incident| Revision { incident, changed }));
     }
     revised.sort_by(|a, b| {

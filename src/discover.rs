@@ -7,7 +7,7 @@ use std::time::Duration;
 use provtrace_parsers::format::{Formats, SourceKind};
 use rayon::prelude::*;
 
-use crate::bundle::{self, Packed};
+use crate::bundle;
 use crate::home::{self, Home};
 use crate::layout::{self, Layout};
 use crate::paths::Given;

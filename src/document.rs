@@ -48,6 +48,7 @@ pub fn read(
         counts.understood += u64::from(known);
         counts.unknown += u64::from(!known);
         let line = Line {
+            passed: 0,
             number: counts.lines,
             offset,
             raw: line.as_bytes(),

@@ -149,8 +149,20 @@ impl EventLog<'_> {
         let mut block = Block::record(raw, offset, length);
         let (stamp, pid, tid, rule) = (None, None, None, None);
         let (layout, message_at) = (None, 0);
-        let line =
-            Line { number, offset, raw, stamp, pid, tid, layout, message_at, outcome, event, rule };
+        let line = Line {
+            number,
+            passed: 0,
+            offset,
+            raw,
+            stamp,
+            pid,
+            tid,
+            layout,
+            message_at,
+            outcome,
+            event,
+            rule,
+        };
         sink.line(&line, &mut block);
         sink.end_block(&mut block);
     }

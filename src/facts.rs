@@ -3,10 +3,10 @@
 
 use std::collections::BTreeMap;
 use std::fs;
-use std::io::BufWriter;
+use std::io::{BufWriter, Read, Seek, SeekFrom};
 use std::path::{Path, PathBuf};
 
-use tempfile::NamedTempFile;
+use tempfile::{NamedTempFile, TempPath};
 
 use crate::batch::month;
 use crate::chronicle::Chronicle;
@@ -14,7 +14,7 @@ use crate::contract::Incident;
 use crate::paths::{plain, slashed};
 use crate::report::columns::File;
 use crate::report::sheet::{self, Sheet};
-use crate::store::{Store, unpack};
+use crate::store::{self, Store, unpack};
 
 /// Devices whose chronicles are in memory at once.
 const AT_ONCE: usize = 250;
@@ -57,6 +57,40 @@ pub fn refresh(store: &mut Store, incidents: &[Incident], names: &Names) -> Resu
         store.commit()?;
     }
     Ok(())
+}
+
+/// Marks the months as stale of which a file is not there, or is no whole one.
+///
+/// # Errors
+/// Of the store.
+pub fn mend(store: &mut Store) -> Result<(), String> {
+    for month in store.months()? {
+        if KINDS.iter().any(|kind| fault(&store.folder, kind, &month).is_some()) {
+            store.set_month_stale(&month)?;
+        }
+    }
+    Ok(())
+}
+
+/// What is wrong with a file of facts: where it lies, and why.
+pub fn fault(store: &Path, kind: &str, month: &str) -> Option<String> {
+    let path = store.join("facts").join(kind).join(format!("month={month}")).join("part.parquet");
+    let why = match ends(&path) {
+        Ok(ends) if ends == [*b"PAR1"; 2] => return None,
+        Ok(_) => "is damaged".to_owned(),
+        Err(error) => plain(&error),
+    };
+    Some(format!("{}: {why}; the next run of nightly writes it", slashed(&path)))
+}
+
+/// How a file begins and ends.
+fn ends(path: &Path) -> std::io::Result<[[u8; 4]; 2]> {
+    let mut file = fs::File::open(path)?;
+    let mut ends = [[0; 4]; 2];
+    file.read_exact(&mut ends[0])?;
+    file.seek(SeekFrom::End(-4))?;
+    file.read_exact(&mut ends[1])?;
+    Ok(ends)
 }
 
 /// The folders of facts.
@@ -103,7 +137,7 @@ impl Partition {
         let folder = facts.join(kind).join(format!("month={month}"));
         let path = folder.join("part.parquet");
         let file = fs::create_dir_all(&folder)
-            .and_then(|()| NamedTempFile::new_in(&folder))
+            .and_then(|()| beside(&folder))
             .and_then(|new| File::new(columns, BufWriter::new(new)));
         Ok(Partition { file: file.map_err(|error| failed(&path, &error))?, path })
     }
@@ -123,16 +157,22 @@ impl Partition {
     }
 }
 
+/// A file beside the one that it becomes. Of a run that was killed one may be left: nobody else writes here,
+/// so it is written over.
+fn beside(folder: &Path) -> std::io::Result<NamedTempFile> {
+    let path = folder.join("part.new");
+    let new = fs::File::create(&path)?;
+    Ok(NamedTempFile::from_parts(new, TempPath::try_from_path(path)?))
+}
+
 fn failed(path: &Path, error: &std::io::Error) -> String {
-    format!("{}: {}", slashed(path), plain(error))
+    format!("{}: {}; {}", slashed(path), plain(error), store::remedy(error))
 }
 
 /// Takes a folder of facts away, if it is there.
 fn remove(folder: &Path) -> Result<(), String> {
     match fs::remove_dir_all(folder) {
-        Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
-            Err(format!("{}: {}", slashed(folder), plain(&error)))
-        }
+        Err(error) if error.kind() != std::io::ErrorKind::NotFound => Err(failed(folder, &error)),
         Ok(()) | Err(_) => Ok(()),
     }
 }

@@ -4,7 +4,7 @@ use std::fs::File;
 use std::io::{self, Read, Seek, SeekFrom};
 
 use serde::{Deserialize, Serialize};
-use xxhash_rust::xxh3::xxh3_128;
+use xxhash_rust::xxh3::{Xxh3, xxh3_64, xxh3_128};
 
 /// So many bytes at the begin of a file, and before the place up to which it was read, are compared.
 pub const WINDOW: usize = 4096;
@@ -79,6 +79,28 @@ impl Fingerprint {
         };
         let Some(head) = read(0, self.head)? else { return Ok(None) };
         Ok(read(self.length - count as u64, self.tail)?.map(|tail| [head, tail]))
+    }
+}
+
+/// The hash of some bytes: whether they are the same, not who wrote them.
+pub fn hash(bytes: &[u8]) -> u64 {
+    xxh3_64(bytes)
+}
+
+/// Puts texts and numbers together to one hash; where one ends and the next begins counts.
+#[derive(Default)]
+pub struct Mixture(Xxh3);
+
+impl Mixture {
+    /// The next part.
+    pub fn put(&mut self, part: &[u8]) {
+        self.0.update(&(part.len() as u64).to_le_bytes());
+        self.0.update(part);
+    }
+
+    /// The hash of all parts.
+    pub fn hash(&self) -> u64 {
+        self.0.digest()
     }
 }
 

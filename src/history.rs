@@ -50,9 +50,12 @@ pub fn record(
     Ok(())
 }
 
+/// What an incident says in one of its fields.
+type Field = fn(&Incident) -> Option<String>;
+
 /// What is told otherwise than before, in order of field.
 fn changes(before: &Incident, after: &Incident) -> Vec<Changed> {
-    let fields: [(&str, fn(&Incident) -> Option<String>); 7] = [
+    let fields: [(&str, Field); 7] = [
         ("attempts", |own| Some(own.attempts.to_string())),
         ("blocker", |own| own.blocker.as_ref().map(blocker)),
         ("confidence", |own| word(&own.confidence)),
@@ -61,7 +64,7 @@ fn changes(before: &Incident, after: &Incident) -> Vec<Changed> {
         ("step", |own| Some(own.step.clone())),
         ("template", |own| own.template.clone()),
     ];
-    let change = |(field, of): (&str, fn(&Incident) -> Option<String>)| {
+    let change = |(field, of): (&str, Field)| {
         let (before, after) = (of(before), of(after));
         (before != after).then(|| Changed { field: field.to_owned(), before, after })
     };

@@ -5,7 +5,7 @@
 //! with what happened, not with the size of its logs. Quoted text is copied as it is read:
 //! a file on a share may be another one a moment later.
 
-use provtrace_parsers::engine::{Line, LineCounts, Outcome};
+use provtrace_parsers::engine::{Line, LineCounts, Outcome, Run};
 use provtrace_parsers::event::{Event, Mark};
 use provtrace_parsers::format::{Format, SourceKind};
 use provtrace_parsers::stamp::{DateOrder, Stamp};
@@ -314,11 +314,21 @@ impl Last {
 impl Sink for Keeper<'_> {
     #[inline]
     fn line(&mut self, line: &Line<'_>, block: &mut Block<'_>) {
-        if let Some(stamp) = self.goes_on(line) {
+        let passed_over = if line.passed > 0 { line.stamp } else { None };
+        if let Some(stamp) = passed_over.or_else(|| self.goes_on(line)) {
             self.last = Some(Last::of(line, stamp));
         } else {
             self.turn(line, block);
         }
+    }
+
+    /// The lines that [`Keeper::edge`] would keep nothing for: each only takes the place of the one before.
+    #[inline]
+    fn run(&self, line: &Line<'_>) -> Option<Run> {
+        let (last, kept_at) = (self.last.as_ref()?, self.kept_at?);
+        let until = Stamp((kept_at.0 + KEEP_EVERY).min(PLAUSIBLE.end - 1));
+        let begins = last.number == line.number && !self.after_first;
+        begins.then_some(Run { from: last.stamp, until, gap: SILENCE })
     }
 
     fn end_block(&mut self, block: &mut Block<'_>) {

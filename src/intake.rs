@@ -2,7 +2,7 @@
 
 use std::cmp::Reverse;
 use std::io;
-use std::path::{Path, PathBuf};
+use std::path::{Component, Path, PathBuf};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
@@ -151,13 +151,25 @@ pub fn find_kept(
     let mut paths = paths::given(&input.paths, io::stdin().lock()).map_err(Failure::Asked)?;
     for given in &mut paths {
         // The store knows a file by its path, wherever the program is started.
-        given.path = std::path::absolute(&given.path).unwrap_or_else(|_| given.path.clone());
+        given.path = located(&given.path).unwrap_or_else(|_| given.path.clone());
     }
     let layout = input.layout.as_ref();
     let mut share =
         discover(&paths, layout, &request.formats, sightings, limit).map_err(Failure::Asked)?;
     share.beside = beside(request);
     Ok(share)
+}
+
+/// Where a path leads, from the root on. A link keeps its name: it may lead to another snapshot each night.
+fn located(path: &Path) -> io::Result<PathBuf> {
+    let path = std::path::absolute(path)?;
+    let parts: Vec<Component<'_>> = path.components().collect();
+    // What is above a link is asked of the system.
+    let Some(up) = parts.iter().rposition(|part| *part == Component::ParentDir) else {
+        return Ok(path);
+    };
+    let above = parts[..=up].iter().collect::<PathBuf>().canonicalize()?;
+    Ok(above.join(parts[up + 1..].iter().collect::<PathBuf>()))
 }
 
 /// All devices, also those that are not asked for.

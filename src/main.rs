@@ -24,6 +24,7 @@ mod correlate;
 mod course;
 mod coverage;
 mod dates;
+mod delivery;
 mod deployment;
 mod device;
 mod digest;
@@ -134,8 +135,7 @@ use crate::cli::{
 };
 use crate::clock::Window;
 use crate::config::Expanded;
-use crate::contract::Report;
-use crate::discover::{Share, Skipped};
+use crate::discover::Skipped;
 use crate::failure::Failure;
 use crate::intake::{
     NO_REPORT, expect, find, finish, in_parallel, nothing_readable, output, read, request, status,
@@ -143,10 +143,13 @@ use crate::intake::{
 };
 use crate::output::Output;
 use crate::progress::Progress;
-use crate::report::medium::Target;
 use crate::report::records::Records;
 use crate::report::table::Style;
 use crate::story::{Kept, Request};
+
+/// Half as much time goes into memory as with the systems' own, and what one thread frees, others use.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 /// Exit status: the condition of `--fail-on` holds.
 const FOUND: u8 = 1;

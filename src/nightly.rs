@@ -10,18 +10,18 @@ use crate::batch::{Batch, Done, Told, hung};
 use crate::belonging;
 use crate::cli::{NewsCondition, NightlyArgs};
 use crate::clock::{self, Window, show_utc};
+use crate::delivery;
 use crate::digest::{self, Frame, Outlook, Work};
 use crate::discover::{Device, Share};
 use crate::facts;
 use crate::failure::Failure;
 use crate::history;
-use crate::intake::{self, nothing_readable, style, tell_skipped};
+use crate::intake::{self, tell_skipped};
 use crate::memory::Peak;
 use crate::news::{News, Night, Silent};
-use crate::output;
 use crate::overlays;
 use crate::progress::Progress;
-use crate::report::{json, metrics, outlet};
+use crate::report::outlet;
 use crate::settings::Settings;
 use crate::sighting::Sightings;
 use crate::store::{DeviceRow, NightRow, Store, pack, unpack};
@@ -46,31 +46,20 @@ pub fn nightly(args: &NightlyArgs) -> Result<u8, Failure> {
     let (request, settings) = asked(args)?;
     let mut run = Run::begin(args, &request, &settings).map_err(Failure::Asked)?;
     let share = Arc::new(run.find(args, &request)?);
-    for path in outlets.iter().filter_map(|outlet| outlet.path.as_ref()).chain(&args.metrics) {
-        output::refuse_source(path, &share).map_err(Failure::Asked)?;
-    }
+    let files = outlets.iter().filter_map(|outlet| outlet.path.as_ref());
+    delivery::refuse(files.chain(&args.metrics), &share, &args.store)?;
     run.read(args, &share, request, &settings).map_err(Failure::Asked)?;
     let there: BTreeSet<String> = share.devices.iter().map(|own| own.name.clone()).collect();
     let listed = listed(&share);
     // From here on only the store is needed.
     drop(share);
     let (news, ending) = run.tell(args, &there, &listed, &settings).map_err(Failure::Asked)?;
-    for outlet in &outlets {
-        let mut out = intake::output(outlet.path.as_deref(), &listed)?;
-        outlet::news(outlet.medium, &news, style(outlet.path.is_some(), None), &mut out)?;
-        out.finish()?;
-    }
+    delivery::write(&outlets, &news, &listed)?;
     if let Some(path) = &args.metrics {
-        let mut out = intake::output(Some(path), &listed)?;
-        metrics::write(&news, &mut out)?;
-        out.finish()?;
+        delivery::measure(path, &news, &listed);
     }
     if let Some(address) = webhook {
-        let mut told = Vec::new();
-        json::write(&news, &mut told)?;
-        if let Err(warning) = address.post(&told) {
-            eprintln!("provtrace: {warning}");
-        }
+        delivery::post(&address, &news);
     }
     // Only now nobody has to be told again.
     run.end(ending, &news).map_err(Failure::Asked)?;
@@ -182,9 +171,9 @@ impl Run {
         }
         self.bytes_found = share.devices.iter().map(Device::bytes).sum();
         self.skipped.extend(share.skipped.iter().cloned());
-        if share.devices.is_empty() && self.rows.is_empty() {
+        if share.devices.is_empty() {
             tell_skipped(&share.skipped);
-            return Err(nothing_readable(&share, share.skipped.len()));
+            return Err(delivery::nothing_there(&share, self.rows.len()));
         }
         Ok(share)
     }
@@ -289,6 +278,7 @@ impl Run {
         self.keep_share(share)?;
         let mut told = None;
         let outlook: Option<Outlook> = self.store.fact("outlook")?;
+        facts::mend(&mut self.store)?;
         let is_quiet = self.work.devices_changed == 0 && self.store.stale()?.is_empty();
         let frame = |run: &Run| Frame {
             run: run.night(),

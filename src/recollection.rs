@@ -224,7 +224,7 @@ impl Parts<'_> {
             }
         };
         let keeper = Keeper::new(format, self.room);
-        self.read(source, open, format, keeper, dates, order)
+        self.read(open, format, keeper, dates, order)
     }
 
     /// What follows the place up to which it was read; `None` if it has to be read whole.
@@ -247,7 +247,7 @@ impl Parts<'_> {
         match OpenSource::resume(source, format, buffer, &place, &fingerprint) {
             Ok(open) => {
                 let keeper = Keeper::resume(format, self.room, kept, log.entries);
-                self.read(source, open, format, keeper, dates, order).ok()
+                self.read(open, format, keeper, dates, order).ok()
             }
             Err(buffer) => {
                 self.buffer = buffer;
@@ -258,7 +258,6 @@ impl Parts<'_> {
 
     fn read(
         &mut self,
-        source: &Source,
         open: OpenSource<'_>,
         format: &Format,
         mut keeper: Keeper<'_>,

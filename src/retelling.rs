@@ -15,7 +15,7 @@ use crate::lineage::Memory;
 use crate::nightly::share_of;
 use crate::report::medium;
 use crate::settings::Settings;
-use crate::store::{Store, unpack};
+use crate::store::{Store, refuse_within, unpack};
 use crate::story::{self, Kept, Request};
 use crate::summary;
 
@@ -31,6 +31,9 @@ const AT_ONCE: usize = 256;
 pub fn report(args: &ReportArgs) -> Result<u8, Failure> {
     let targets = medium::targets(&args.output, args.format).map_err(Failure::Asked)?;
     intake::refuse_terminal(&targets)?;
+    for path in targets.iter().filter_map(|target| target.path.as_ref()) {
+        refuse_within(&args.store, path).map_err(Failure::Asked)?;
+    }
     let kept = targets.iter().map(|target| target.medium.needs()).max().unwrap_or(Kept::Nothing);
     let store = Store::read(&args.store).map_err(Failure::Asked)?;
     // The story of a single device goes first, with its picture.

@@ -3,10 +3,11 @@
 use provtrace_parsers::format::{Expected, Formats};
 use provtrace_parsers::text::read_code_page;
 use serde::{Deserialize, Serialize};
-use xxhash_rust::xxh3::Xxh3;
 
 use crate::clock::Window;
+use crate::fingerprint::Mixture;
 use crate::overlays::{self, Overlay};
+use crate::store::pack;
 use crate::story::{Kept, Request};
 use crate::tasks::Tasks;
 use crate::zones::read_rule;
@@ -79,25 +80,20 @@ impl Settings {
 
     /// Stands for how logs are read: other than this, they are read again.
     pub fn reading(&self) -> u64 {
-        let mut hash = Xxh3::new();
-        hash.update(&EDITION.to_le_bytes());
-        let mut put = |text: &str| {
-            hash.update(&(text.len() as u64).to_le_bytes());
-            hash.update(text.as_bytes());
-        };
-        Formats::texts().for_each(&mut put);
-        self.overlays.iter().for_each(|(_, text)| put(text));
-        put(&self.code_page);
-        hash.digest()
+        let mut mixture = Mixture::default();
+        mixture.put(&EDITION.to_le_bytes());
+        Formats::texts().for_each(|text| mixture.put(text.as_bytes()));
+        self.overlays.iter().for_each(|(_, text)| mixture.put(text.as_bytes()));
+        mixture.put(self.code_page.as_bytes());
+        mixture.hash()
     }
 
     /// Stands for how their story is told, too.
     pub fn telling(&self) -> u64 {
-        let mut hash = Xxh3::new();
-        hash.update(&self.reading().to_le_bytes());
-        hash.update(env!("CARGO_PKG_VERSION").as_bytes());
-        // Nothing of a value fails to be written to memory.
-        hash.update(&postcard::to_stdvec(self).unwrap_or_default());
-        hash.digest()
+        let mut mixture = Mixture::default();
+        mixture.put(&self.reading().to_le_bytes());
+        mixture.put(env!("CARGO_PKG_VERSION").as_bytes());
+        mixture.put(&pack(self));
+        mixture.hash()
     }
 }

@@ -87,9 +87,10 @@ impl Sightings {
             self.note(found, |sighting| sighting.kind = Some(told));
             return kind;
         }
-        let member = found.member.as_ref().map(|member: &Box<Member>| {
-            bundle::placed(&found.file, member, &|name| is_looked_at(name, formats))
-        });
+        let member = found
+            .member
+            .as_deref()
+            .map(|member| bundle::placed(&found.file, member, &|name| is_looked_at(name, formats)));
         let kind = recognise(&found.shown, &found.file, member.as_ref(), formats);
         if let Some(told) = Told::of(&kind, formats) {
             self.note(found, |sighting| sighting.kind = Some(told));
@@ -100,10 +101,10 @@ impl Sightings {
     /// The host's name in a file of facts about a device.
     pub fn host(&self, found: &Found, format: &Format, formats: &Formats) -> Option<String> {
         let host = self.of(found).and_then(|sighting| sighting.host).unwrap_or_else(|| {
-            let placed = |member: &Box<Member>| {
+            let placed = |member: &Member| {
                 bundle::placed(&found.file, member, &|name| is_looked_at(name, formats))
             };
-            host_name(&found.file, found.member.as_ref().map(placed).as_ref(), format)
+            host_name(&found.file, found.member.as_deref().map(placed).as_ref(), format)
         });
         self.note(found, |sighting| sighting.host = Some(host.clone()));
         host

@@ -3,16 +3,16 @@
 //! whole, and the next run goes on.
 
 use std::collections::BTreeMap;
-use std::fs::{self, File, OpenOptions, TryLockError};
-use std::io::Write;
+use std::fs::{self, File};
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use rusqlite::{Connection, OpenFlags, OptionalExtension, params};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
-use xxhash_rust::xxh3::xxh3_64;
 
+use crate::fingerprint::hash;
 use crate::paths::{plain, slashed};
 
 /// Marks a database as one of ours: `prtv`.
@@ -24,7 +24,14 @@ const DATABASE: &str = "store.sqlite";
 /// The largest value that is taken out, in bytes: a device keeps 64 MiB of text, and what is around it.
 const MOST: usize = 1 << 30;
 /// What is written at once, in bytes.
-const AT_ONCE: usize = 8 << 20;
+const AT_ONCE: usize = 1 << 20;
+
+/// What to do when a disk is full, and where nobody may write.
+const MAKE_ROOM: &str = "make room; the next run goes on where this one stopped";
+const CHECK_WHO: &str = "check who may write there";
+
+/// What to do with a database that is lost.
+const PUT_BACK: &str = "put a copy in its place, or give a new folder: all is read again then";
 
 /// The tables of version 1.
 const TABLES: &str = "
@@ -119,11 +126,24 @@ pub struct IncidentRow {
     pub value: Vec<u8>,
 }
 
+/// What a run revised of an incident.
+#[derive(Debug, Clone)]
+pub struct RevisionRow {
+    /// The device.
+    pub device: String,
+    /// The incident's id.
+    pub id: String,
+    /// The run.
+    pub night: u64,
+    /// What changed, packed.
+    pub value: Vec<u8>,
+}
+
 /// Packs a value, with a hash by which damage is found.
 pub fn pack(value: &impl Serialize) -> Vec<u8> {
     // Nothing of a value fails to be written to memory.
     let packed = lz4_flex::compress_prepend_size(&postcard::to_stdvec(value).unwrap_or_default());
-    [&xxh3_64(&packed).to_le_bytes()[..], &packed].concat()
+    [&hash(&packed).to_le_bytes()[..], &packed].concat()
 }
 
 /// Takes a packed value apart.
@@ -132,8 +152,8 @@ pub fn pack(value: &impl Serialize) -> Vec<u8> {
 /// It is damaged, or of another version.
 pub fn unpack<T: DeserializeOwned>(packed: &[u8]) -> Result<T, String> {
     let damaged = || "is damaged".to_owned();
-    let (hash, packed) = packed.split_first_chunk::<8>().ok_or_else(damaged)?;
-    if u64::from_le_bytes(*hash) != xxh3_64(packed) {
+    let (expected, packed) = packed.split_first_chunk::<8>().ok_or_else(damaged)?;
+    if u64::from_le_bytes(*expected) != hash(packed) {
         return Err(damaged());
     }
     let (size, _) = lz4_flex::block::uncompressed_size(packed).map_err(|_| damaged())?;
@@ -151,14 +171,18 @@ impl Store {
     /// It is no store, of a later version, damaged, or somebody writes to it.
     pub fn write(folder: &Path) -> Result<Store, String> {
         let shown = slashed(folder);
-        fs::create_dir_all(folder).map_err(|error| format!("{shown}: {}", plain(&error)))?;
+        fs::create_dir_all(folder).map_err(|error| cant(folder, &error))?;
         let is_new = !folder.join(DATABASE).exists();
         if is_new && others(folder) {
             return Err(format!(
                 "{shown}: has other files in it, and is no store; give an empty folder"
             ));
         }
-        let lock = lock(folder)?;
+        // A run that was killed at once leaves an empty file, but no facts.
+        if is_empty(folder) && folder.join("facts").exists() {
+            return Err(emptied(folder));
+        }
+        let lock = lock::lock(folder)?;
         let db = Connection::open(folder.join(DATABASE));
         let db = db.map_err(|error| told(folder, &error))?;
         let store = Store { db, folder: folder.to_owned(), _lock: Some(lock), pending: 0 };
@@ -174,6 +198,9 @@ impl Store {
         if !folder.join(DATABASE).is_file() {
             let shown = slashed(folder);
             return Err(format!("{shown}: no store lies there; `provtrace nightly` makes one"));
+        }
+        if is_empty(folder) {
+            return Err(emptied(folder));
         }
         let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
         let db = Connection::open_with_flags(folder.join(DATABASE), flags);
@@ -298,29 +325,77 @@ impl Store {
         // Without a transaction there is nothing to take back.
         let _ = self.db.execute_batch("ROLLBACK");
     }
+
+    /// What the database says of its own wholeness.
+    ///
+    /// # Errors
+    /// Of the store.
+    pub fn faults(&self) -> Result<Vec<String>, String> {
+        let faults = self.texts("PRAGMA integrity_check", "")?;
+        Ok(faults.into_iter().filter(|fault| fault != "ok").collect())
+    }
+
+    /// Gives the disk back what is no longer needed.
+    ///
+    /// # Errors
+    /// Of the store.
+    pub fn shrink(&mut self) -> Result<(), String> {
+        self.commit()?;
+        self.with(|db| db.execute_batch("VACUUM; PRAGMA wal_checkpoint(TRUNCATE)"))
+    }
 }
 
 /// What is said of a database that can't be used.
 pub fn told(folder: &Path, error: &rusqlite::Error) -> String {
     let shown = slashed(&folder.join(DATABASE));
     let (what, do_now) = match error.sqlite_error_code() {
-        Some(rusqlite::ErrorCode::DiskFull) => (
-            "the disk is full".to_owned(),
-            "make room; the next run goes on where this one stopped",
-        ),
-        Some(rusqlite::ErrorCode::NotADatabase) => {
-            ("is no database".to_owned(), "give another folder, or put a copy in its place")
-        }
-        Some(rusqlite::ErrorCode::DatabaseCorrupt) => (
-            "is damaged".to_owned(),
-            "put a copy in its place, or give a new folder: all is read again then",
-        ),
+        Some(rusqlite::ErrorCode::DiskFull) => ("the disk is full".to_owned(), MAKE_ROOM),
+        Some(rusqlite::ErrorCode::NotADatabase) => ("is no database".to_owned(), PUT_BACK),
+        Some(rusqlite::ErrorCode::DatabaseCorrupt) => ("is damaged".to_owned(), PUT_BACK),
         Some(rusqlite::ErrorCode::ReadOnly | rusqlite::ErrorCode::PermissionDenied) => {
-            ("can't be written to".to_owned(), "check who may write there")
+            ("can't be written to".to_owned(), CHECK_WHO)
         }
-        _other => (error.to_string(), "check the disk and who may write there"),
+        Some(_) | None => (error.to_string(), "check the disk and who may write there"),
     };
     format!("{shown}: {what}; {do_now}")
+}
+
+/// What to do about a file of the store that can't be written.
+pub fn remedy(error: &std::io::Error) -> &'static str {
+    match error.kind() {
+        ErrorKind::StorageFull | ErrorKind::QuotaExceeded => MAKE_ROOM,
+        ErrorKind::PermissionDenied | ErrorKind::ReadOnlyFilesystem => CHECK_WHO,
+        ErrorKind::NotADirectory | ErrorKind::AlreadyExists => "give a folder with --store",
+        _other => "check the disk and who may write there",
+    }
+}
+
+/// Refuses a file in a store's folder: what belongs to the store might be written over.
+///
+/// # Errors
+/// It lies there.
+pub fn refuse_within(folder: &Path, path: &Path) -> Result<(), String> {
+    let above = path.parent().filter(|above| !above.as_os_str().is_empty());
+    let above = above.unwrap_or(Path::new(".")).canonicalize();
+    let within = folder.canonicalize().is_ok_and(|own| above.is_ok_and(|up| up.starts_with(own)));
+    if within && path != Path::new("-") {
+        return Err(format!("{}: lies in the store's folder; write elsewhere", slashed(path)));
+    }
+    Ok(())
+}
+
+/// Whether the database is a file without a byte.
+fn is_empty(folder: &Path) -> bool {
+    folder.join(DATABASE).metadata().is_ok_and(|about| about.len() == 0)
+}
+
+fn emptied(folder: &Path) -> String {
+    format!("{}: is empty; {PUT_BACK}", slashed(&folder.join(DATABASE)))
+}
+
+/// What is said of a store's folder that can't be written to.
+fn cant(folder: &Path, error: &std::io::Error) -> String {
+    format!("{}: {}; {}", slashed(folder), plain(error), remedy(error))
 }
 
 /// Whether a folder has files that no store has.
@@ -332,33 +407,5 @@ fn others(folder: &Path) -> bool {
     })
 }
 
-/// Holds a folder for this process; the system gives it free, however the process ends.
-fn lock(folder: &Path) -> Result<File, String> {
-    let shown = slashed(folder);
-    let failed = |error: &std::io::Error| format!("{shown}: {}", plain(error));
-    let path = folder.join("lock");
-    let file = OpenOptions::new().create(true).truncate(false).write(true).open(&path);
-    let file = file.map_err(|error| failed(&error))?;
-    // Who holds it stands in another file: on Windows nobody may read one that is locked.
-    let holder = folder.join("lock.holder");
-    match file.try_lock() {
-        Ok(()) => {
-            let mut out = File::create(&holder).map_err(|error| failed(&error))?;
-            let host =
-                ["HOSTNAME", "COMPUTERNAME"].into_iter().find_map(|name| std::env::var(name).ok());
-            let on = host.map(|host| format!(" on {host}")).unwrap_or_default();
-            let since = crate::clock::show_utc(crate::clock::now());
-            let told = format!("process {}{on}, since {since}", std::process::id());
-            out.write_all(told.as_bytes()).map_err(|error| failed(&error))?;
-            Ok(file)
-        }
-        Err(TryLockError::WouldBlock) => {
-            let who = fs::read_to_string(holder).unwrap_or_else(|_| "another process".to_owned());
-            let who: String = who.chars().take(200).collect();
-            Err(format!("{shown}: {who}, works with this store; wait until it is done"))
-        }
-        Err(TryLockError::Error(error)) => Err(failed(&error)),
-    }
-}
-
+mod lock;
 mod rows;

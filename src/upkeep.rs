@@ -24,7 +24,7 @@ use crate::paths::{plain, slashed};
 use crate::report::json;
 use crate::retelling::told;
 use crate::settings::Settings;
-use crate::store::{Saved, Store, pack, unpack};
+use crate::store::{Saved, Store, pack, refuse_within, unpack};
 use crate::story::{self, Kept, Request};
 
 /// Exit status: the store is not whole.
@@ -120,13 +120,29 @@ fn forget_logs(
 /// Says whether all that the store keeps can be read.
 fn check(folder: &Path) -> Result<u8, Failure> {
     let store = Store::read(folder).map_err(Failure::Asked)?;
-    let mut faults = store.faults().map_err(Failure::Asked)?;
-    let devices = store.devices().map_err(Failure::Asked)?;
+    let mut faults = Vec::new();
+    // Behind a table that can't be read there may be more that is damaged.
+    let ended = inspect(&store, &mut faults);
+    faults.extend(ended.err());
+    let mut out = std::io::stdout().lock();
+    for fault in &faults {
+        writeln!(out, "{}", crate::report::plain::harmless(fault))?;
+    }
+    let devices = store.devices().map_or(0, |devices| devices.len());
+    let nights = store.nights(u64::MAX).map_or(0, |nights| nights.len());
+    let state = if faults.is_empty() { "whole" } else { "not whole" };
+    writeln!(out, "{devices} devices, {nights} runs of nightly: {state}")?;
+    Ok(if faults.is_empty() { 0 } else { NOT_WHOLE })
+}
+
+/// Reads all that the store keeps, and says what of it is damaged.
+fn inspect(store: &Store, faults: &mut Vec<String>) -> Result<(), String> {
+    faults.extend(store.faults()?);
     let mut fault = |what: String, why: Result<(), String>| {
         faults.extend(why.err().map(|why| format!("{what} {why}")));
     };
     let is = |packed: Result<Option<Vec<u8>>, String>| packed.map(Option::unwrap_or_default);
-    for name in devices.keys() {
+    for name in store.devices()?.keys() {
         let memory = is(store.memory(name)).and_then(|own| unpack::<Memory>(&own).map(|_| ()));
         fault(format!("{name}: what was read of it"), memory);
         let report = is(store.report(name)).and_then(|own| unpack::<Told>(&own).map(|_| ()));
@@ -135,35 +151,23 @@ fn check(folder: &Path) -> Result<u8, Failure> {
             if own.is_empty() { Ok(()) } else { unpack::<Chronicle>(&own).map(|_| ()) }
         });
         fault(format!("{name}: what happened on it"), chronicle);
-        let rows = store.incidents(name).map_err(Failure::Asked)?;
-        for row in rows {
+        for row in store.incidents(name)? {
             let read = unpack::<Incident>(&row.value).map(|_| ());
             fault(format!("{name}: incident {}", row.id), read);
         }
     }
-    let stale = store.stale().map_err(Failure::Asked)?;
-    for month in store.months().map_err(Failure::Asked)? {
-        for kind in KINDS {
-            let path = folder.join("facts").join(kind).join(format!("month={month}"));
-            let there = path.join("part.parquet").is_file() || stale.contains(&month);
-            let missing = || "is missing; the next run of nightly writes it".to_owned();
-            fault(format!("{}:", slashed(&path)), there.then_some(()).ok_or_else(missing));
-        }
+    let stale = store.stale()?;
+    for month in store.months()?.iter().filter(|month| !stale.contains(month)) {
+        faults.extend(KINDS.iter().filter_map(|kind| facts::fault(&store.folder, kind, month)));
     }
-    let mut out = std::io::stdout().lock();
-    for fault in &faults {
-        writeln!(out, "{}", crate::report::plain::harmless(fault))?;
-    }
-    let nights = store.nights(u64::MAX).map_err(Failure::Asked)?;
-    let state = if faults.is_empty() { "whole" } else { "not whole" };
-    writeln!(out, "{} devices, {} runs of nightly: {state}", devices.len(), nights.len())?;
-    Ok(if faults.is_empty() { 0 } else { NOT_WHOLE })
+    Ok(())
 }
 
 /// Writes the report, the runs, the revisions and the facts into a folder.
 fn export(folder: &Path, to: &Path) -> Result<u8, Failure> {
     let store = Store::read(folder).map_err(Failure::Asked)?;
     let shown = slashed(to);
+    refuse_within(folder, to).map_err(Failure::Asked)?;
     if to.exists() && fs::read_dir(to).map_or(true, |mut entries| entries.next().is_some()) {
         return Err(Failure::Asked(format!("{shown}: is no empty folder; give a new one")));
     }
@@ -182,9 +186,10 @@ fn export(folder: &Path, to: &Path) -> Result<u8, Failure> {
     }
     lines(&to.join("runs.jsonl"), &rows)?;
     let mut rows = Vec::new();
-    for (device, id, night, packed) in store.revisions(None).map_err(Failure::Asked)? {
-        let changed: Vec<Changed> = unpack(&packed).map_err(Failure::Asked)?;
-        rows.push(json!({ "device": device, "id": id, "run": night, "changed": changed }));
+    for row in store.revisions(None).map_err(Failure::Asked)? {
+        let changed: Vec<Changed> = unpack(&row.value).map_err(Failure::Asked)?;
+        let (device, id, run) = (row.device, row.id, row.night);
+        rows.push(json!({ "device": device, "id": id, "run": run, "changed": changed }));
     }
     lines(&to.join("revisions.jsonl"), &rows)?;
     for month in store.months().map_err(Failure::Asked)? {

@@ -182,7 +182,10 @@ fn below(
     match entry {
         Ok(folder) if folder.depth() == 1 && folder.file_type().is_dir() => {
             let below = WalkDir::new(folder.path()).min_depth(1).sort_by_file_name();
-            below.into_iter().inspect(|_| beat()).for_each(take);
+            for entry in below {
+                beat();
+                take(entry);
+            }
         }
         Ok(entry) => take(Ok(entry.clone())),
         Err(error) => skipped.push(unlisted(error, root)),
@@ -256,7 +259,8 @@ fn look_at(
     number: usize,
 ) -> Result<Option<Found>, Skipped> {
     let entry = entry.map_err(|error| unlisted(&error, root))?;
-    if entry.file_type().is_dir() {
+    // The one given may be a link to a folder.
+    if entry.file_type().is_dir() || entry.depth() == 0 && entry.path().is_dir() {
         return Ok(None);
     }
     let shown = root.shown(entry.path());

@@ -59,6 +59,9 @@ pub struct Hung {
     pub part: usize,
 }
 
+/// What is done for each number.
+pub type Work<R> = Arc<dyn Fn(usize, &Pulse) -> R + Send + Sync>;
+
 /// Does `work` for 0 to `count`, in so many threads, and gives each result to `take` as it comes.
 /// Whoever does not beat for `limit` is given up, with all that it may still do. `take` stops all by
 /// `false`.
@@ -66,7 +69,7 @@ pub fn each<R: Send + 'static>(
     count: usize,
     threads: usize,
     limit: Duration,
-    work: Arc<dyn Fn(usize, &Pulse) -> R + Send + Sync>,
+    work: Work<R>,
     mut take: impl FnMut(usize, Result<R, Hung>) -> bool,
 ) {
     let next = Arc::new(AtomicUsize::new(0));
@@ -134,7 +137,7 @@ enum News<R> {
 struct Crew<R> {
     next: Arc<AtomicUsize>,
     count: usize,
-    work: Arc<dyn Fn(usize, &Pulse) -> R + Send + Sync>,
+    work: Work<R>,
     sender: SyncSender<News<R>>,
 }
 

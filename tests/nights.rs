@@ -36,6 +36,8 @@ fn a_second_night_reads_nothing_and_changes_nothing() {
     let first = batch.night();
     let before = batch.report();
     assert!(count(&first["run"], "bytes_read") > 0);
+    assert!(list(&first, "new").len() > 5);
+    assert_eq!(first["new"], before["incidents"], "the news name templates as the report does");
     let second = batch.night();
     assert_eq!(second["run"]["bytes_read"], 0);
     let state = &second["run"]["files"];

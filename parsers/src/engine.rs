@@ -14,6 +14,8 @@ use crate::joining::{Joined, Joiner};
 pub use crate::line::{BlockEnd, Line, LineCounts, Outcome, Work};
 use crate::opening::Told;
 use crate::rule::Meaning;
+use crate::run::Passing;
+pub use crate::run::Run;
 use crate::stamp::{DateOrder, Envelope, Stamp, StampReader};
 use crate::text::{self, CodePage};
 
@@ -140,6 +142,20 @@ impl<'f> Reader<'f> {
     /// Reads the whole lines of `text`, gives each to `sink`, and returns how many bytes it
     /// took: the caller gives the rest again, in front of the next block.
     pub fn block(&mut self, text: &[u8], end: BlockEnd, sink: &mut impl FnMut(&Line<'_>)) -> usize {
+        self.block_in_runs(text, end, &mut |line| {
+            sink(line);
+            None
+        })
+    }
+
+    /// The same for a sink that does not need every line: what it gives for a line says which of those
+    /// behind it are passed over.
+    pub fn block_in_runs(
+        &mut self,
+        text: &[u8],
+        end: BlockEnd,
+        sink: &mut impl FnMut(&Line<'_>) -> Option<Run>,
+    ) -> usize {
         let mut at = self.skip_rest_of_long_line(text);
         let whole = match end {
             BlockEnd::Last => text.len(),
@@ -150,18 +166,27 @@ impl<'f> Reader<'f> {
         let format = self.format;
         let searched = &text[..whole];
         let mut piece = format.scout.next(searched, at);
+        let mut run = None;
         while at < whole {
-            let stop = memchr(self.line_end, &text[at..whole]).map_or(whole, |length| at + length);
             if piece.is_some_and(|piece| piece < at) {
                 piece = format.scout.next(searched, at);
             }
+            let passed = match run {
+                None => 0,
+                Some(run) => {
+                    let text = &text[..piece.unwrap_or(whole)];
+                    let passing = Passing { format, line_end: self.line_end, text };
+                    passing.pass(run, &mut at, &mut self.stamps, &mut self.counts)
+                }
+            };
+            let stop = memchr(self.line_end, &text[at..whole]).map_or(whole, |length| at + length);
             let may_have_word = piece.is_some_and(|piece| piece < stop);
             let tail = end == BlockEnd::Last && stop == text.len();
-            self.line(&text[at..stop], at, may_have_word, sink, tail);
+            run = self.line(&text[at..stop], at, may_have_word, passed, sink, tail);
             at = (stop + 1).min(whole);
         }
         if end == BlockEnd::Full && at < text.len() && at == 0 {
-            self.line(text, 0, true, sink, false);
+            self.line(text, 0, true, 0, sink, false);
             self.skipping = true;
             self.cut_lines += 1;
             at = text.len();
@@ -184,25 +209,27 @@ impl<'f> Reader<'f> {
     }
 
     /// One line: what it is, and its counts. It is put together in its place, since an event is
-    /// large to be moved for every line.
+    /// large to be moved for every line. Gives what the sink says of it.
     #[inline(always)]
     fn line(
         &mut self,
         line: &[u8],
         at: usize,
         may_have_word: bool,
-        sink: &mut impl FnMut(&Line<'_>),
+        passed: u64,
+        sink: &mut impl FnMut(&Line<'_>) -> Option<Run>,
         tail: bool,
-    ) {
+    ) -> Option<Run> {
         let raw = line.strip_suffix(b"\r").unwrap_or(line);
         // Zeros at the end of a file are room that the agent has not written to yet.
         let raw = if tail { trim_zeros(raw) } else { raw };
         if tail && raw.is_empty() {
-            return;
+            return None;
         }
         self.counts.lines += 1;
         let mut line = Line {
             number: self.counts.lines,
+            passed,
             offset: self.offset + at as u64,
             raw,
             stamp: None,
@@ -240,7 +267,8 @@ impl<'f> Reader<'f> {
                 self.counts.unknown_behind += 1;
             }
         }
-        sink(&line);
+        let in_runs = line.layout.is_some() && self.named_next.is_none() && !self.format.joins;
+        sink(&line).filter(|_| in_runs)
     }
 
     /// Says what a line is; an event without a stamp of its own has that of the record above.

@@ -9,7 +9,7 @@ use serde::Deserialize;
 
 use crate::event::{Launcher, Mark, ProcessSeen};
 use crate::format::{FormatError, Place, locate};
-use crate::rule::compile;
+use crate::pattern::compile;
 use crate::words::spaced;
 
 /// Most processes of which name and command line are remembered as possible parents.

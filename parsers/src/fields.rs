@@ -5,6 +5,7 @@ use nom::branch::alt;
 use nom::bytes::complete::{tag, tag_no_case, take_while, take_while_m_n, take_while1};
 use nom::character::complete::char as character;
 use nom::combinator::{map_opt, opt};
+use nom::error::{Error, ErrorKind};
 use nom::sequence::preceded;
 use nom::{IResult, Parser};
 
@@ -233,12 +234,13 @@ fn set<'a, T>(slot: &mut Option<T>, read: IResult<&'a [u8], T>) -> Option<&'a [u
 }
 
 fn number(text: &[u8], least: usize, most: usize) -> IResult<&[u8], u32> {
-    map_opt(take_while_m_n(least, most, |b: u8| b.is_ascii_digit()), |digits: &[u8]| {
-        digits
-            .iter()
-            .try_fold(0u32, |sum, digit| sum.checked_mul(10)?.checked_add(u32::from(digit - b'0')))
-    })
-    .parse(text)
+    let count = text.iter().take(most).take_while(|byte| byte.is_ascii_digit()).count();
+    let (digits, rest) = text.split_at(count);
+    let add = |sum: u32, digit: &u8| sum.checked_mul(10)?.checked_add(u32::from(digit - b'0'));
+    match digits.iter().try_fold(0, add) {
+        Some(number) if count >= least => Ok((rest, number)),
+        Some(_) | None => Err(nom::Err::Error(Error::new(text, ErrorKind::Digit))),
+    }
 }
 
 /// Four digits, or two of this century.
@@ -256,14 +258,13 @@ fn year<'a>(slot: &mut Option<i32>, text: &'a [u8], most: usize) -> Option<&'a [
 /// Letters of any language, which are never used, and perhaps a full stop.
 fn weekday(text: &[u8]) -> Option<&[u8]> {
     let letters = |b: u8| b.is_ascii_alphabetic() || (b >= 0x80 && b != 0xA0);
-    let (rest, _) =
-        take_while_m_n::<_, _, nom::error::Error<_>>(2, 24, letters).parse(text).ok()?;
+    let (rest, _) = take_while_m_n::<_, _, Error<_>>(2, 24, letters).parse(text).ok()?;
     Some(rest.strip_prefix(b".").unwrap_or(rest))
 }
 
 fn program(text: &[u8]) -> Option<&[u8]> {
     let part = |b: u8| b.is_ascii_alphanumeric() || b == b'.' || b == b'_';
-    Some(take_while1::<_, _, nom::error::Error<_>>(part).parse(text).ok()?.0)
+    Some(take_while1::<_, _, Error<_>>(part).parse(text).ok()?.0)
 }
 
 /// One of some words, in any case.
@@ -282,8 +283,7 @@ fn month_name(text: &[u8]) -> IResult<&[u8], u32> {
         b"dec",
     ];
     map_opt(take_while_m_n(3, 9, |b: u8| b.is_ascii_alphabetic()), |name: &[u8]| {
-        let start = name[..3].to_ascii_lowercase();
-        let at = MONTHS.iter().position(|month| month[..] == start[..])?;
+        let at = MONTHS.iter().position(|month| month.eq_ignore_ascii_case(&name[..3]))?;
         u32::try_from(at + 1).ok()
     })
     .parse(text)
@@ -308,7 +308,7 @@ fn time(text: &[u8]) -> IResult<&[u8], NaiveTime> {
     let time =
         NaiveTime::from_hms_milli_opt(of_day(hour, half), minute, second, millis.unwrap_or(0));
     time.map(|time| (rest, time))
-        .ok_or_else(|| nom::Err::Error(nom::error::Error::new(text, nom::error::ErrorKind::Verify)))
+        .ok_or_else(|| nom::Err::Error(Error::new(text, ErrorKind::Verify)))
 }
 
 /// Digits of a second's fraction, in milliseconds.
@@ -346,7 +346,7 @@ fn blanks(text: &[u8]) -> Option<&[u8]> {
     {
         return Some(&text[1..]);
     }
-    let nbsp = tag::<_, _, nom::error::Error<&[u8]>>(&b"\xC2\xA0"[..]);
+    let nbsp = tag::<_, _, Error<&[u8]>>(&b"\xC2\xA0"[..]);
     let blank = take_while1(is_blank_byte);
     let mut rest = text;
     let mut any = alt((blank, nbsp));

@@ -245,10 +245,10 @@ impl Layout {
         plain && matches!(self.fields.last(), Some(Field::Blank | Field::Byte(_)))
     }
 
-    /// Whether a stamp ends with two digits of seconds, if it ends `:dd`.
+    /// Whether a stamp ends with minutes and seconds, if it ends `:mm:ss`.
     pub(crate) fn ends_in_seconds(&self) -> bool {
-        let last = self.fields[..self.stamp_fields].last();
-        matches!(last, Some(Field::Time | Field::Second))
+        let fields = &self.fields[..self.stamp_fields];
+        matches!(fields, [.., Field::Time] | [.., Field::Minute, Field::Byte(b':'), Field::Second])
     }
 
     /// Reads what follows the stamp, when the stamp is known from the line before. Fields in

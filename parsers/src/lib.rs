@@ -8,6 +8,7 @@
 //! candidates by one literal pass, [`stamp`] reads the envelope, [`format`] holds the
 //! rules that read the message, [`code`] reads exit codes.
 
+mod beginning;
 mod catalogue;
 pub mod census;
 pub mod code;
@@ -24,9 +25,11 @@ pub mod line;
 mod months;
 mod opening;
 pub mod overlay;
+mod pattern;
 pub mod policy_status;
 mod prefix;
 pub mod rule;
+mod run;
 mod schema;
 mod scout;
 pub mod shape;

@@ -63,6 +63,8 @@ pub struct Work {
 pub struct Line<'a> {
     /// From 1.
     pub number: u64,
+    /// Lines right before it that were passed over, since it takes their place.
+    pub passed: u64,
     /// Bytes from the start of the text that was given to the reader.
     pub offset: u64,
     /// The line without its line end.

@@ -52,6 +52,11 @@ pub(crate) struct Openings {
     all: Vec<(usize, Opening)>,
     /// For each byte the numbers in `all` of the openings that begin with it, one bit each.
     first: Box<[u128; 256]>,
+    /// The same for the second byte: what is no printable ASCII letter rules nothing out.
+    second: Box<[u128; 256]>,
+    /// For each of `all` its text, if it tells a line for sure; else, and at the end, what no line
+    /// begins with.
+    fronts: Vec<Front>,
 }
 
 impl Opening {
@@ -101,7 +106,14 @@ struct Front {
 }
 
 impl Front {
+    /// What no message begins with: line ends.
+    const NEVER: Front = Front { bytes: [b'\n'; 32], mask: [0xFF; 32] };
+
+    /// `None` for a text that is longer, or that a line's end may be part of.
     fn of(text: &[u8]) -> Option<Front> {
+        if !text.iter().all(|byte| byte.is_ascii_graphic() || *byte == b' ') {
+            return None;
+        }
         let mut front = Front { bytes: [0; 32], mask: [0; 32] };
         front.bytes.get_mut(..text.len())?.copy_from_slice(text);
         front.mask[..text.len()].fill(0xFF);
@@ -141,7 +153,7 @@ impl Openings {
     /// The openings of `rules`; each with its rule.
     pub(crate) fn of(rules: &[Rule]) -> Openings {
         let mut all = Vec::new();
-        let mut first = Box::new([0; 256]);
+        let (mut first, mut second) = (Box::new([0; 256]), Box::new([0; 256]));
         for (at, rule) in rules.iter().enumerate() {
             let Some(opening) = &rule.opening else { continue };
             let bit = 1 << all.len();
@@ -150,10 +162,27 @@ impl Openings {
                 if byte.eq_ignore_ascii_case(&opening.text[0]) || !byte.is_ascii() {
                     first[usize::from(byte)] |= bit;
                 }
+                let is_second = |own: &u8| byte.eq_ignore_ascii_case(own);
+                if !byte.is_ascii_graphic() || opening.text.get(1).is_none_or(is_second) {
+                    second[usize::from(byte)] |= bit;
+                }
             }
             all.push((at, opening.clone()));
         }
-        Openings { all, first }
+        let sure = all.iter().map(|(_, opening)| opening.front.filter(|_| opening.whole));
+        let fronts = sure.chain([None]).map(|front| front.unwrap_or(Front::NEVER)).collect();
+        Openings { all, first, second, fronts }
+    }
+
+    /// Whether a rule knows the message that `text` begins with; `None` where this does not tell. What
+    /// follows the message may be part of `text`. No branch depends on which message it is.
+    #[inline(always)]
+    pub(crate) fn knows(&self, text: &[u8]) -> Option<bool> {
+        let begin: &[u8; 32] = text.first_chunk()?;
+        let left = self.first[usize::from(begin[0])] & self.second[usize::from(begin[1])];
+        let at = (left.trailing_zeros() as usize).min(self.all.len());
+        let is_known = self.fronts[at].is_begin_of(begin);
+        (is_known || left == 0 && begin[0].is_ascii()).then_some(is_known)
     }
 
     /// What `message` begins with.
@@ -161,6 +190,11 @@ impl Openings {
     pub(crate) fn tell(&self, message: &[u8]) -> Told {
         let Some(byte) = message.first() else { return Told::Nothing };
         let mut left = self.first[usize::from(*byte)];
+        if let Some(second) = message.get(1)
+            && byte.is_ascii()
+        {
+            left &= self.second[usize::from(*second)];
+        }
         while left != 0 {
             let at = left.trailing_zeros() as usize;
             left &= left - 1;

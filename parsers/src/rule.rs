@@ -1,13 +1,11 @@
 //! One message rule: a pattern over a message, and the event that it means.
 
-use std::sync::OnceLock;
-
-use regex::{Captures, Regex, RegexBuilder};
 use serde::Deserialize;
 
 use crate::code::{ExitCode, Notation};
 use crate::event::{ActionOutcome, Event, Mark};
 use crate::opening::Opening;
+use crate::pattern::{Fields, Pattern};
 use crate::schema::Message;
 use crate::words::{self, spaced};
 
@@ -162,36 +160,6 @@ pub struct Rule {
     unless: Option<Pattern>,
 }
 
-/// A pattern that is compiled when a message is first tried on it: of most formats few are ever
-/// needed, and to compile them all takes longer than to read a small share.
-#[derive(Debug, Clone)]
-struct Pattern {
-    spaced: String,
-    compiled: OnceLock<Option<Regex>>,
-}
-
-impl Pattern {
-    fn new(spaced: String) -> Pattern {
-        Pattern { spaced, compiled: OnceLock::new() }
-    }
-
-    /// Compiles it now, and says what is wrong with it.
-    fn check(&self) -> Result<Regex, String> {
-        let compiled = compile(&self.spaced)?;
-        self.compiled.get_or_init(|| Some(compiled.clone()));
-        Ok(compiled)
-    }
-
-    /// `None` for a pattern that can't be read; all were tried, the program's own by a test.
-    fn regex(&self) -> Option<&Regex> {
-        self.compiled.get_or_init(|| compile(&self.spaced).ok()).as_ref()
-    }
-
-    fn is_match(&self, message: &str) -> bool {
-        self.regex().is_some_and(|regex| regex.is_match(message))
-    }
-}
-
 /// All captures that some meaning reads: another name is a slip of the pen, and would be lost.
 const CAPTURES: &str = "arguments, bytes, code, code_decimal, core, delay_max, delay_min, failed, holder, \
                         name, offset, pid, program, start, success, task";
@@ -225,15 +193,14 @@ impl Rule {
 
     /// Whether its patterns can be read, and capture what its meaning needs.
     fn check(means: Meaning, pattern: &Pattern, unless: Option<&Pattern>) -> Result<(), String> {
-        let compiled = pattern.check()?;
-        let captures: Vec<&str> = compiled.capture_names().flatten().collect();
+        let captures = pattern.check()?;
         for group in means.required() {
-            if !group.iter().any(|wanted| captures.contains(wanted)) {
+            if !group.iter().any(|wanted| captures.iter().any(|own| own == wanted)) {
                 let wanted = group.join(">…) or (?<");
                 return Err(format!("this meaning needs the capture (?<{wanted}>…)"));
             }
         }
-        let known = |name: &&&str| CAPTURES.split(", ").any(|own| own == **name);
+        let known = |name: &&String| CAPTURES.split(", ").any(|own| own == name.as_str());
         if let Some(unknown) = captures.iter().find(|name| !known(name)) {
             return Err(format!("nothing reads the capture (?<{unknown}>…); there are {CAPTURES}"));
         }
@@ -258,13 +225,13 @@ impl Rule {
         if self.means == Meaning::Alive {
             return self.matches(message).then_some(Some(Event::Alive));
         }
-        let captures = self.pattern.regex()?.captures(message)?;
+        let captures = self.pattern.captures(message)?;
         (!self.is_excepted(message)).then(|| self.event(&captures))
     }
 
-    fn event(&self, captures: &Captures<'_>) -> Option<Event> {
-        let text = |name: &str| captures.name(name).map(|m| m.as_str().trim().to_owned());
-        let number = |name: &str| captures.name(name).and_then(|m| m.as_str().parse::<u32>().ok());
+    fn event(&self, captures: &Fields<'_>) -> Option<Event> {
+        let text = |name: &str| captures.name(name).map(|text| text.trim().to_owned());
+        let number = |name: &str| captures.name(name).and_then(|text| text.parse::<u32>().ok());
         Some(match self.means {
             Meaning::Noise | Meaning::ActionBeginsNextLine => return None,
             Meaning::Alive => Event::Alive,
@@ -305,21 +272,21 @@ impl Rule {
             Meaning::LastDuration => Event::LastDuration { ticks: ticks(&text("bytes")?)? },
             Meaning::HostName => Event::HostName { name: text("name")? },
             Meaning::TimeZone => Event::TimeZone {
-                offset_minutes: captures.name("offset").and_then(|m| offset(m.as_str())),
+                offset_minutes: captures.name("offset").and_then(offset),
                 name: text("name")?,
             },
         })
     }
 }
 
-fn code(captures: &Captures<'_>) -> Option<ExitCode> {
-    let any = captures.name("code").map(|m| (m.as_str(), Notation::Any));
-    let decimal = || captures.name("code_decimal").map(|m| (m.as_str(), Notation::Decimal));
+fn code(captures: &Fields<'_>) -> Option<ExitCode> {
+    let any = captures.name("code").map(|text| (text, Notation::Any));
+    let decimal = || captures.name("code_decimal").map(|text| (text, Notation::Decimal));
     let (raw, notation) = any.or_else(decimal)?;
     ExitCode::read(raw, notation)
 }
 
-fn outcome(captures: &Captures<'_>) -> Option<ActionOutcome> {
+fn outcome(captures: &Fields<'_>) -> Option<ActionOutcome> {
     if captures.name("success").is_some() {
         return Some(ActionOutcome::Success);
     }
@@ -348,22 +315,6 @@ fn offset(text: &str) -> Option<i32> {
     };
     let (hours, minutes) = digits.split_once(':')?;
     Some(sign * (hours.parse::<i32>().ok()? * 60 + minutes.parse::<i32>().ok()?))
-}
-
-/// Compiles a pattern of a format file: case is ignored.
-pub(crate) fn compile(pattern: &str) -> Result<Regex, String> {
-    RegexBuilder::new(pattern)
-        .case_insensitive(true)
-        .size_limit(1 << 20)
-        .build()
-        .map_err(|error| {
-            // The crate draws the place on lines of its own; the last line says what is wrong.
-            let all = error.to_string();
-            let what = all.lines().last().unwrap_or_default().trim_start_matches("error: ");
-            format!(
-                "the pattern can't be read: {what}; a backslash makes one of ( ) [ ] {{ }} . * + ? | ^ $ plain"
-            )
-        })
 }
 
 #[cfg(test)]

@@ -14,7 +14,8 @@ use crate::format::{
 };
 use crate::layout::Layout;
 use crate::opening::Openings;
-use crate::rule::{Meaning, Rule, compile};
+use crate::pattern::compile;
+use crate::rule::{Meaning, Rule};
 use crate::scout::Scout;
 use crate::text::CodePage;
 use crate::words::spaced;

@@ -326,7 +326,7 @@ mod tests {
             let message = letters.repeat(1 + 2 * LONGEST / letters.len());
             let mut out = String::new();
             mask(&message, &mut out);
-            let pattern = crate::rule::compile(&pattern(&out, &[])).expect("a pattern");
+            let pattern = crate::pattern::compile(&pattern(&out, &[])).expect("a pattern");
             assert!(pattern.is_match(message.trim()), "{pattern}");
         }
     }

@@ -4,6 +4,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::beginning::Beginning;
 use crate::fields::{is_blank_byte, slash_fields};
 use crate::layout::Layout;
 
@@ -38,20 +39,6 @@ pub struct Envelope {
     pub tid: Option<u32>,
     /// Where the message starts, in bytes from the line's start.
     pub message_at: usize,
-}
-
-/// The longest envelope that is remembered, in bytes.
-const LONGEST: usize = 32;
-
-/// How a line began that the first layout read, whole envelope.
-#[derive(Debug, Clone, Copy)]
-struct Beginning {
-    bytes: [u8; LONGEST],
-    /// Set where `bytes` count.
-    mask: [u8; LONGEST],
-    envelope: Envelope,
-    /// Where two digits of seconds end, if only they may differ.
-    seconds_end: Option<usize>,
 }
 
 /// Reads the stamps of one file. A stamp whose bytes are those of the line before is not
@@ -102,6 +89,14 @@ impl StampReader {
         self.read_anew(line)
     }
 
+    /// How the line that `text` begins with begins, if as the line before, or at another time of that hour.
+    #[inline]
+    pub(crate) fn read_alike(&mut self, text: &[u8]) -> Option<Beginning> {
+        let beginning = self.beginning.as_mut()?;
+        beginning.again(text)?;
+        Some(*beginning)
+    }
+
     #[inline(never)]
     fn read_anew(&mut self, line: &[u8]) -> Option<Envelope> {
         self.beginning = None;
@@ -149,73 +144,11 @@ impl StampReader {
 
     /// Only what the first layout read: one before it might read the next line in another way.
     fn remember_beginning(&mut self, line: &[u8], envelope: Envelope, end: usize) {
-        let at = envelope.message_at;
-        if self.last == 0
-            && (end + 1..=LONGEST).contains(&at)
-            && self.layouts[0].ends_itself()
-            && line.get(at).is_some_and(u8::is_ascii_graphic)
-        {
-            let (mut bytes, mut mask) = ([0; LONGEST], [0; LONGEST]);
-            bytes[..at].copy_from_slice(&line[..at]);
-            mask[..at].fill(0xFF);
-            let in_seconds = self.layouts[0].ends_in_seconds()
-                && matches!(line[..end], [.., b':', tens, ones] if tens.is_ascii_digit() && ones.is_ascii_digit());
-            let seconds_end = in_seconds.then_some(end);
-            self.beginning = Some(Beginning { bytes, mask, envelope, seconds_end });
+        let first = &self.layouts[0];
+        if self.last == 0 && first.ends_itself() {
+            self.beginning = Beginning::of(line, envelope, end, first.ends_in_seconds());
         }
     }
-}
-
-impl Beginning {
-    /// The envelope of a line that begins with the same bytes, or with other seconds. Its message
-    /// must begin with a printable letter (no blank that the envelope would go on with), and not
-    /// with an AM or PM that would belong to the time.
-    #[inline]
-    fn again(&mut self, line: &[u8]) -> Option<Envelope> {
-        let at = self.envelope.message_at;
-        let (own, message) = line.split_at_checked(at)?;
-        let goes_on = match message {
-            [b'a' | b'A' | b'p' | b'P', b'm' | b'M', ..] => true,
-            [first, ..] => !first.is_ascii_graphic(),
-            [] => true,
-        };
-        if goes_on {
-            return None;
-        }
-        if !self.is_begin_of(line, own) {
-            self.set_seconds(own)?;
-        }
-        Some(self.envelope)
-    }
-
-    /// Compares all bytes that can be remembered at once, where the line has as many.
-    #[inline]
-    fn is_begin_of(&self, line: &[u8], own: &[u8]) -> bool {
-        let Some(first) = line.first_chunk::<LONGEST>() else {
-            return own == &self.bytes[..own.len()];
-        };
-        let bytes = first.iter().zip(&self.bytes).zip(&self.mask);
-        bytes.fold(0, |differ, ((a, b), mask)| differ | (a ^ b) & mask) == 0
-    }
-
-    /// Takes other seconds over, if all else is the same.
-    fn set_seconds(&mut self, own: &[u8]) -> Option<()> {
-        let end = self.seconds_end?;
-        let start = end.checked_sub(2)?;
-        if own[..start] != self.bytes[..start] || own[end..] != self.bytes[end..own.len()] {
-            return None;
-        }
-        let seconds = two_digits(&own[start..end]).filter(|seconds| *seconds < 60)?;
-        let before = two_digits(&self.bytes[start..end])?;
-        self.envelope.stamp.0 += (seconds - before) * 1000;
-        self.bytes[start..end].copy_from_slice(&own[start..end]);
-        Some(())
-    }
-}
-
-fn two_digits(digits: &[u8]) -> Option<i64> {
-    let [tens @ b'0'..=b'9', ones @ b'0'..=b'9'] = digits else { return None };
-    Some(i64::from(tens - b'0') * 10 + i64::from(ones - b'0'))
 }
 
 /// Whether a time that stops here can't go on with a fraction, AM or PM.
@@ -306,13 +239,14 @@ mod tests {
     /// Lines that begin alike: other digits, other blanks, a message that the time could go on with.
     fn line() -> impl Strategy<Value = String> {
         let front = select(vec![
-            ("Mon, 24 Mar 2025 12:07:", " "),
-            ("2025-03-24 12:20:", "(8-12) ldProvision:"),
-            ("2025-03-24T12:20:", ",5 "),
-            ("3/24/2025 1:20:", " PM "),
-            ("03/24/2025 12:20:", " INFO 8644:1 RollingLog : "),
-            ("03/24/2025 12:20:", " "),
+            ("Mon, 24 Mar 2025 12:", " "),
+            ("2025-03-24 12:", "(8-12) ldProvision:"),
+            ("2025-03-24T12:", ",5 "),
+            ("3/24/2025 1:", " PM "),
+            ("03/24/2025 12:", " INFO 8644:1 RollingLog : "),
+            ("03/24/2025 12:", " "),
         ]);
+        let minutes = select(vec!["07:", "08:", "59:", "60:", "7:"]);
         let seconds = prop_oneof![(0..60u32).prop_map(|n| format!("{n:02}")), "[0-9a]{1,3}"];
         let message = select(vec![
             "x",
@@ -328,8 +262,9 @@ mod tests {
             "",
             "(1-2) a:b",
         ]);
-        (front, seconds, message)
-            .prop_map(|((start, end), seconds, message)| format!("{start}{seconds}{end}{message}"))
+        (front, minutes, seconds, message).prop_map(|((start, end), minutes, seconds, message)| {
+            format!("{start}{minutes}{seconds}{end}{message}")
+        })
     }
 
     proptest! {

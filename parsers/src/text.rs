@@ -4,6 +4,7 @@
 use std::borrow::Cow;
 
 use encoding_rs::{Encoding, UTF_8, WINDOWS_1252};
+use memchr::memchr;
 use serde::{Deserialize, Serialize};
 
 /// UTF-16 units that are transcoded at once.
@@ -32,6 +33,9 @@ pub fn sniff(head: &[u8]) -> (TextEncoding, usize) {
     // Zeros at the end are room that was not written to yet.
     let end = head.iter().rposition(|b| *b != 0).map_or(0, |at| at + 1);
     let sample = &head[..end.next_multiple_of(2).min(head.len()).min(4096) & !1];
+    if memchr(0, sample).is_none() {
+        return (TextEncoding::Bytes, 0);
+    }
     let zeros = |at: usize| sample.iter().skip(at).step_by(2).filter(|b| **b == 0).count();
     let (even, odd) = (zeros(0), zeros(1));
     let half = sample.len() / 2;

@@ -2,7 +2,7 @@
 
 use rusqlite::{OptionalExtension, Row};
 
-use super::{BTreeMap, DeviceRow, IncidentRow, NightRow, Saved, Store, params};
+use super::{BTreeMap, DeviceRow, IncidentRow, NightRow, RevisionRow, Saved, Store, params};
 
 impl Store {
     /// The last runs, the latest one first.
@@ -249,20 +249,22 @@ impl Store {
         })
     }
 
-    /// What a run revised of incidents: device, id, and what changed, packed; one run's, or all.
+    /// What a run revised of incidents; one run's, or all.
     ///
     /// # Errors
     /// Of the store.
-    pub fn revisions(
-        &self,
-        night: Option<u64>,
-    ) -> Result<Vec<(String, String, u64, Vec<u8>)>, String> {
+    pub fn revisions(&self, night: Option<u64>) -> Result<Vec<RevisionRow>, String> {
         self.with(|db| {
             let query = "SELECT device, id, night, value FROM revision WHERE ?1 IS NULL OR night = ?1 \
                          ORDER BY device, id, night";
             let mut query = db.prepare(query)?;
             let row = |row: &Row<'_>| {
-                Ok((row.get(0)?, row.get(1)?, number(row.get(2)?), row.get(3)?))
+                Ok(RevisionRow {
+                    device: row.get(0)?,
+                    id: row.get(1)?,
+                    night: number(row.get(2)?),
+                    value: row.get(3)?,
+                })
             };
             query.query_map([night.map(signed)], row)?.collect()
         })
@@ -303,6 +305,14 @@ impl Store {
         self.change(0, |db| db.prepare_cached(query)?.execute([device]))
     }
 
+    /// A month's facts have to be written again.
+    ///
+    /// # Errors
+    /// Of the store.
+    pub fn set_month_stale(&mut self, month: &str) -> Result<(), String> {
+        self.change(0, |db| db.execute("INSERT OR IGNORE INTO stale VALUES (?1)", [month]))
+    }
+
     /// A month's facts were written.
     ///
     /// # Errors
@@ -327,7 +337,7 @@ impl Store {
         self.texts("SELECT device FROM month WHERE month = ?1 ORDER BY device", month)
     }
 
-    fn texts(&self, query: &str, value: &str) -> Result<Vec<String>, String> {
+    pub(super) fn texts(&self, query: &str, value: &str) -> Result<Vec<String>, String> {
         self.with(|db| {
             let mut query = db.prepare(query)?;
             let values: &[&str] = if query.parameter_count() == 0 { &[] } else { &[value] };
@@ -359,24 +369,6 @@ impl Store {
             }
             Ok(0)
         })
-    }
-
-    /// What the database says of its own wholeness.
-    ///
-    /// # Errors
-    /// Of the store.
-    pub fn faults(&self) -> Result<Vec<String>, String> {
-        let faults = self.texts("PRAGMA integrity_check", "")?;
-        Ok(faults.into_iter().filter(|fault| fault != "ok").collect())
-    }
-
-    /// Gives the disk back what is no longer needed.
-    ///
-    /// # Errors
-    /// Of the store.
-    pub fn shrink(&mut self) -> Result<(), String> {
-        self.commit()?;
-        self.with(|db| db.execute_batch("VACUUM; PRAGMA wal_checkpoint(TRUNCATE)"))
     }
 }
 
