@@ -30,6 +30,11 @@ impl Fingerprint {
         Fingerprint { length, head: xxh3_128(head), tail: xxh3_128(tail) }
     }
 
+    /// Whether all bytes up to there are compared.
+    pub fn is_all(&self) -> bool {
+        self.length <= 2 * WINDOW as u64
+    }
+
     /// Whether the first `length` bytes of a file begin and end as these did; leaves it at `length`.
     ///
     /// # Errors

@@ -13,14 +13,13 @@ use crate::ingest::DeviceLogs;
 use crate::news::Files;
 use crate::paths::slashed;
 use crate::place::{self, Member};
+use crate::provision::GONE;
 use crate::recognise::is_looked_at;
 use crate::recollection::{self, Fate, Part, Reading, Recollection};
 use crate::walk::Stat;
 
 /// Most files that are opened to find the one that another one became, for each device.
 const MOST_TRIED: usize = 2_000;
-/// A file with fewer bytes is like too many others to be known again under another name.
-const LEAST: u64 = 64;
 
 /// A file, or member of an archive, as the store lists it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -132,7 +131,7 @@ impl Listed {
     fn shown_until(&self, when: &str) -> String {
         let inside = self.member.as_ref().map(|member| format!("!/{member}")).unwrap_or_default();
         let path = self.shown.strip_suffix(&inside).unwrap_or(&self.shown);
-        format!("{path} (until {when}){inside}")
+        format!("{path}{GONE}{when}){inside}")
     }
 
     /// As a source that is not opened any more.
@@ -181,6 +180,7 @@ pub fn heirs(
     if anew {
         heirs.iter_mut().for_each(|heir| heir.part.fate = Fate::Whole);
     }
+    estate.forget_begins(&heirs);
     heirs.extend(estate.rest(now));
     heirs.sort_by(|a, b| (&a.source.shown, &a.gone).cmp(&(&b.source.shown, &b.gone)));
     heirs
@@ -237,10 +237,7 @@ impl Estate<'_> {
         };
         let (was, is) = (own.listed.stat.modified, source.stat.modified);
         let older = is < was;
-        let plain = source.member.is_none();
-        // As long as it was, and written since: nothing was appended, so something was written over.
-        let over = plain && source.bytes == own.listed.bytes && is != was;
-        if over || !self.fits(known, source, own) {
+        if !self.fits(known, source, own) {
             return None;
         }
         let (fate, became) =
@@ -258,7 +255,7 @@ impl Estate<'_> {
             let Ok(known) = &own.reading else { continue };
             let alike = own.listed.format == *format
                 && own.listed.task == source.task
-                && known.fingerprint.length >= LEAST;
+                && known.fingerprint.length > 0;
             if alike && self.tried < MOST_TRIED {
                 self.tried += 1;
                 if self.fits(known, source, own) {
@@ -276,11 +273,43 @@ impl Estate<'_> {
         Some(Heir { source: source.clone(), part, became: Became::Moved, gone: None })
     }
 
+    /// Forgets what another file begins with: where several begin alike, as all do that have a few bytes only,
+    /// another one may have gone on in its place.
+    fn forget_begins(&mut self, heirs: &[Heir]) {
+        let fresh = |heir: &&Heir| heir.became != Became::Unchanged;
+        for at in 0..self.known.len() {
+            let Some(own) = &self.known[at] else { continue };
+            let Ok(known) = &own.reading else { continue };
+            let mut others = heirs.iter().filter(fresh).filter(|heir| {
+                let format = &self.formats.formats[heir.source.format].name;
+                *format == own.listed.format && heir.source.task == own.listed.task
+            });
+            let mut left = MOST_TRIED.saturating_sub(self.tried);
+            let is_begin = others.any(|heir| {
+                let asked = left > 0;
+                left -= usize::from(asked);
+                asked && self.fits(known, &heir.source, own)
+            });
+            self.tried = MOST_TRIED - left;
+            if is_begin {
+                self.known[at] = None;
+            }
+        }
+    }
+
     /// Whether a file begins as another one did, all of it.
     fn fits(&self, known: &Recollection, source: &Source, own: &Known) -> bool {
         let print = &known.fingerprint;
+        let plain = source.member.is_none() && own.listed.member.is_none();
+        // As long as it was, and written since: nothing was appended, so something may be written over.
+        let over = plain
+            && source.bytes == own.listed.bytes
+            && source.stat.modified != own.listed.stat.modified;
+        if over && (print.length < source.bytes || !print.is_all()) {
+            return false;
+        }
         let fits = match &source.member {
-            None if own.listed.member.is_none() && source.bytes < own.listed.bytes => return false,
+            None if plain && source.bytes < own.listed.bytes => return false,
             None if source.bytes < print.length => return false,
             None => File::open(&source.file).and_then(|mut file| print.fits(&mut file)),
             Some(member) => {

@@ -53,7 +53,7 @@ pub fn nightly(args: &NightlyArgs) -> Result<u8, Failure> {
     let listed = listed(&share);
     // From here on only the store is needed.
     drop(share);
-    let (news, night) = run.tell(args, &there, &listed, &settings).map_err(Failure::Asked)?;
+    let (news, ending) = run.tell(args, &there, &listed, &settings).map_err(Failure::Asked)?;
     delivery::write(&outlets, &news, &listed)?;
     if let Some(path) = &args.metrics {
         delivery::measure(path, &news, &listed);
@@ -62,7 +62,7 @@ pub fn nightly(args: &NightlyArgs) -> Result<u8, Failure> {
         delivery::post(&address, &news);
     }
     // Only now nobody has to be told again.
-    run.end(night, &news.silent).map_err(Failure::Asked)?;
+    run.end(ending, &news).map_err(Failure::Asked)?;
     tell_skipped(&news.skipped);
     let failed = args.fail_on.iter().any(|condition| holds(*condition, &news));
     Ok(intake::status(&args.input, &news.skipped, if failed { FOUND } else { 0 }))
@@ -84,6 +84,12 @@ fn asked(args: &NightlyArgs) -> Result<(Request, Settings), Failure> {
     let overlays = overlays::in_force(&args.input.formats).map_err(Failure::Asked)?;
     let settings = Settings::of(&request, &overlays);
     Ok((request, settings))
+}
+
+/// What is put down when everything was told: a run that is broken off before tells it again.
+struct Ending {
+    night: NightRow,
+    told: Option<Outlook>,
 }
 
 /// A run of the batch.
@@ -267,9 +273,10 @@ impl Run {
         there: &BTreeSet<String>,
         share: &Share,
         settings: &Settings,
-    ) -> Result<(News, NightRow), String> {
+    ) -> Result<(News, Ending), String> {
         let silent = self.silent(args, there)?;
         self.keep_share(share)?;
+        let mut told = None;
         let outlook: Option<Outlook> = self.store.fact("outlook")?;
         facts::mend(&mut self.store)?;
         let is_quiet = self.work.devices_changed == 0 && self.store.stale()?.is_empty();
@@ -284,8 +291,8 @@ impl Run {
                 let request = settings.request(Window::default(), Kept::Nothing)?;
                 let Outlook { names: before, warnings, .. } = outlook.unwrap_or_default();
                 let work = (&self.work, &*warnings);
-                let told = digest::news(&self.store, frame(self), work, share, &request)?;
-                let (news, now, incidents) = told;
+                let all = digest::news(&self.store, frame(self), work, share, &request)?;
+                let (news, now, incidents) = all;
                 for (device, names) in &now.names {
                     if before.get(device).is_some_and(|before| before != names) {
                         self.store.set_stale(device)?;
@@ -293,31 +300,30 @@ impl Run {
                 }
                 self.peak.look();
                 facts::refresh(&mut self.store, &incidents, &now.names)?;
-                self.store.set_fact("outlook", &now)?;
+                told = Some(now);
                 news
             }
         };
         self.store.commit()?;
         news.run = self.night();
         let ended = Some(news.run.ended.clone());
-        Ok((news, NightRow { ended, ..self.night.clone() }))
+        Ok((news, Ending { night: NightRow { ended, ..self.night.clone() }, told }))
     }
 
     /// Everything was told.
-    fn end(&mut self, night: NightRow, silent: &[Silent]) -> Result<(), String> {
-        for own in silent {
-            self.store.set_told_silent(&own.device)?;
+    fn end(&mut self, ending: Ending, news: &News) -> Result<(), String> {
+        for silent in &news.silent {
+            self.store.set_told_silent(&silent.device)?;
         }
-        self.store.set_night(&night)?;
+        if let Some(told) = &ending.told {
+            self.store.set_fact("outlook", told)?;
+        }
+        self.store.set_night(&ending.night)?;
         self.store.commit()
     }
 
     /// Devices that nothing new came of for so long, each once.
-    fn silent(
-        &mut self,
-        args: &NightlyArgs,
-        there: &BTreeSet<String>,
-    ) -> Result<Vec<Silent>, String> {
+    fn silent(&self, args: &NightlyArgs, there: &BTreeSet<String>) -> Result<Vec<Silent>, String> {
         let Stamp(now) = clock::now();
         let due = show_utc(Stamp(now - i64::from(args.silent_after) * DAY * 1000));
         let mut silent = Vec::new();

@@ -96,9 +96,15 @@ pub fn read(logs: &DeviceLogs, formats: &Formats) -> Provisioning {
     read
 }
 
-/// The name that a log and its rolled files share.
+/// Stands behind the path of a file that is gone.
+pub const GONE: &str = " (until ";
+
+/// The name that a log and its rolled files share, wherever they lie: in an archive, too, or in a store that
+/// knows until when one was there.
 fn family(log: &SourceLog) -> String {
-    let name = log.path.rsplit('/').next().unwrap_or(&log.path).to_lowercase();
+    let path = log.member.as_ref().unwrap_or(&log.path);
+    let path = path.split(GONE).next().unwrap_or(path);
+    let name = path.rsplit('/').next().unwrap_or(path).to_lowercase();
     name.chars().filter(|c| c.is_alphabetic()).collect()
 }
 

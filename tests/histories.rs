@@ -73,9 +73,9 @@ struct Settings {
 }
 
 impl Settings {
-    fn of(pool: &Pool, destroys: bool, reading: bool, rng: &mut Rng) -> Settings {
+    fn of(pool: &Pool, layout: bool, reading: bool, rng: &mut Rng) -> Settings {
         let mut args = Vec::new();
-        if destroys || rng.percent(30) {
+        if layout {
             args.extend(["--layout".to_owned(), "{device}/**".to_owned()]);
         }
         if rng.percent(40) {
@@ -127,7 +127,8 @@ impl<'p> History<'p> {
         }
         let destroys = rng.percent(60);
         let reading = rng.percent(15);
-        let settings = Settings::of(pool, destroys, reading, &mut rng);
+        let layout = destroys || rng.percent(30);
+        let settings = Settings::of(pool, layout, reading, &mut rng);
         let folder = folder.to_owned();
         History { pool, rng, share, folder, settings, destroys, told: Vec::new() }
     }
@@ -159,10 +160,13 @@ impl<'p> History<'p> {
         // What was destroyed can't be read again by other rules.
         let reading = self.rng.percent(10) && self.share.relics.is_empty();
         if self.rng.percent(15) {
-            let as_before = self.settings.args.iter().any(|arg| arg == "--formats");
+            let as_before = self.has("--formats");
             let reading = if self.share.relics.is_empty() { reading } else { as_before };
             let before = self.settings.clone();
-            self.settings = Settings::of(self.pool, self.destroys, reading, &mut self.rng);
+            // What is not there stays with the device that it was of.
+            let layout = self.destroys || (self.share.away.is_empty() && self.rng.percent(30));
+            let layout = if self.share.away.is_empty() { layout } else { self.has("--layout") };
+            self.settings = Settings::of(self.pool, layout, reading, &mut self.rng);
             if !self.share.relics.is_empty() && as_before {
                 // The same overlay.
                 self.settings = before;
@@ -174,6 +178,10 @@ impl<'p> History<'p> {
             self.told.push("fresh".to_owned());
         }
         self.share.deliver(fresh);
+    }
+
+    fn has(&self, flag: &str) -> bool {
+        self.settings.args.iter().any(|arg| arg == flag)
     }
 
     fn args(&self, command: &str) -> Vec<String> {
@@ -296,7 +304,7 @@ fn folder() -> tempfile::TempDir {
 }
 
 /// Tells one history; what happened in it, if it went wrong.
-fn tell(pool: &Pool, seed: u64) -> Result<(), String> {
+fn tell(pool: &Pool, seed: u64) -> Result<(), (u64, String)> {
     let folder = folder();
     let mut history = History::new(pool, seed, folder.path());
     let result = history.run();
@@ -304,7 +312,7 @@ fn tell(pool: &Pool, seed: u64) -> Result<(), String> {
         let kept = std::env::var_os("PROVTRACE_HISTORY").map(|_| folder.keep());
         let told = history.told.join("\n");
         let relics: Vec<&String> = history.share.relics.iter().map(|own| &own.file).collect();
-        format!("history {seed} ({kept:?}):\n{told}\nrelics: {relics:#?}\n{why}")
+        (seed, format!("history {seed} ({kept:?}):\n{told}\nrelics: {relics:#?}\n{why}"))
     })
 }
 
@@ -327,10 +335,11 @@ fn after_any_history_the_store_knows_what_analyze_says_of_everything() {
             wrong.extend(tell(&pool, seed).err());
         }
     };
-    let wrong: Vec<String> = thread::scope(|scope| {
+    let wrong: Vec<(u64, String)> = thread::scope(|scope| {
         let threads: Vec<_> = (0..threads).map(|_| scope.spawn(work)).collect();
         threads.into_iter().flat_map(|thread| thread.join().expect("no panic")).collect()
     });
-    let few = wrong.iter().take(6).cloned().collect::<Vec<String>>().join("\n\n");
-    assert!(wrong.is_empty(), "{} of {} went wrong:\n{few}", wrong.len(), last - first);
+    let few: Vec<&str> = wrong.iter().take(6).map(|(_, told)| told.as_str()).collect();
+    let seeds: Vec<u64> = wrong.iter().map(|(seed, _)| *seed).collect();
+    assert!(wrong.is_empty(), "{seeds:?} of {} went wrong:\n{}", last - first, few.join("\n\n"));
 }

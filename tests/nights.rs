@@ -1,5 +1,6 @@
 //! What a night costs when nothing is new, and its news: each is told once, however many nights follow.
 
+mod batch;
 mod program;
 mod simulation;
 
@@ -9,86 +10,10 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::{Duration, SystemTime};
 
+use batch::Batch;
 use program::{copy, count, files, list, root, run, text, write};
-use rusqlite::Connection;
 use serde_json::Value;
 use simulation::Fleet;
-
-/// A share and its store.
-struct Batch {
-    folder: tempfile::TempDir,
-    more: Vec<String>,
-}
-
-impl Batch {
-    fn new() -> Batch {
-        Batch { folder: tempfile::tempdir().expect("a folder"), more: Vec::new() }
-    }
-
-    fn share(&self) -> PathBuf {
-        self.folder.path().join("share")
-    }
-
-    fn store(&self) -> String {
-        self.folder.path().join("store").to_string_lossy().into_owned()
-    }
-
-    /// Lays a sample's device, or those of its logs that fit, on the share.
-    fn add(&self, device: &str, fits: impl Fn(&str) -> bool) {
-        let from = root().join("samples").join(device);
-        let name = device.rsplit('/').next().expect("a device");
-        for file in files(&from).iter().filter(|own| fits(&own.to_string_lossy())) {
-            let bytes = fs::read(from.join(file)).expect("a sample");
-            self.put(&Path::new(name).join(file), &bytes);
-        }
-    }
-
-    /// Writes a file that is as old as those of last year.
-    fn put(&self, file: &Path, bytes: &[u8]) {
-        let path = self.share().join(file);
-        write(&path, bytes);
-        let file = fs::OpenOptions::new().append(true).open(&path).expect("opened");
-        let hour = Duration::from_secs(3_600);
-        file.set_modified(SystemTime::now() - hour).expect("a time");
-    }
-
-    /// A night; its news.
-    fn night(&self) -> Value {
-        let news = self.folder.path().join("news.json");
-        let (share, own) = (self.share(), news.to_string_lossy().into_owned());
-        let share = share.to_string_lossy().into_owned();
-        let mut args = vec!["nightly".to_owned(), share, "--store".to_owned(), self.store()];
-        args.extend(["--no-progress".to_owned(), "-o".to_owned(), own]);
-        args.extend(self.more.iter().cloned());
-        let outcome = run(&args);
-        assert_eq!(outcome.status, 0, "{}", outcome.stderr);
-        serde_json::from_slice(&fs::read(news).expect("news")).expect("JSON")
-    }
-
-    /// A night on which nothing is told.
-    fn quiet_night(&self) {
-        let news = self.night();
-        for told in
-            ["new", "revised", "withdrawn", "worse", "fixed", "silent", "fallen", "warnings"]
-        {
-            assert_eq!(list(&news, told), &[] as &[Value], "{told} is told again");
-        }
-    }
-
-    fn report(&self) -> Value {
-        let outcome = run(&["report", "--store", &self.store(), "--format", "json"]);
-        assert_eq!(outcome.status, 0, "{}", outcome.stderr);
-        outcome.report()
-    }
-
-    /// Lets so many days pass, by what the store remembers.
-    fn days_pass(&self, days: i64) {
-        let db = Connection::open(Path::new(&self.store()).join("store.sqlite")).expect("a store");
-        let age = format!("-{days} days");
-        let query = "UPDATE device SET new_at = strftime('%Y-%m-%dT%H:%M:%SZ', new_at, ?1)";
-        db.execute(query, [age]).expect("older");
-    }
-}
 
 fn ids(incidents: &[Value]) -> BTreeSet<String> {
     incidents.iter().map(|own| text(own, "id").to_owned()).collect()
@@ -149,7 +74,7 @@ fn an_incident_is_new_once_and_revised_once_under_the_same_id() {
     batch.quiet_night();
     // Its history is kept.
     let export = batch.folder.path().join("export").to_string_lossy().into_owned();
-    let outcome = run(&["store", "export", "--store", &batch.store(), "--to", &export]);
+    let outcome = run(&["store", "export", "--store", &batch.store(), &export]);
     assert_eq!(outcome.status, 0, "{}", outcome.stderr);
     let told = fs::read_to_string(Path::new(&export).join("revisions.jsonl")).expect("written");
     let revisions: Vec<Value> =

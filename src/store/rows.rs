@@ -137,8 +137,12 @@ impl Store {
             db.prepare_cached("INSERT OR REPLACE INTO content VALUES (?1, ?2, ?3, ?4)")?
                 .execute(params![name, memory, report, chronicle])?;
             let row = params![name, signed(device.seen), keys.0, keys.1, device.new_at];
-            db.prepare_cached("INSERT OR REPLACE INTO device VALUES (?1, ?2, ?3, ?4, ?5, 0)")?
-                .execute(row)
+            // Only what is new ends a silence that was told.
+            db.prepare_cached(
+                "INSERT OR REPLACE INTO device VALUES (?1, ?2, ?3, ?4, ?5, coalesce(
+                 (SELECT told_silent FROM device WHERE name = ?1 AND new_at = ?5), 0))",
+            )?
+            .execute(row)
         })
     }
 
