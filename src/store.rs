@@ -37,7 +37,8 @@ CREATE TABLE incident(id TEXT NOT NULL, device TEXT NOT NULL, first INTEGER NOT 
   value BLOB NOT NULL, PRIMARY KEY(device, id)) STRICT;
 CREATE TABLE revision(device TEXT NOT NULL, id TEXT NOT NULL, night INTEGER NOT NULL, value BLOB NOT NULL,
   PRIMARY KEY(device, id, night)) STRICT;
-CREATE TABLE month(month TEXT NOT NULL, device TEXT NOT NULL, PRIMARY KEY(month, device)) STRICT;
+CREATE TABLE month(device TEXT NOT NULL, month TEXT NOT NULL, hash INTEGER NOT NULL, PRIMARY KEY(device, month)) STRICT;
+CREATE INDEX devices_of_month ON month(month, device);
 CREATE TABLE stale(month TEXT PRIMARY KEY) STRICT;
 CREATE TABLE sighting(path TEXT PRIMARY KEY, value BLOB NOT NULL) STRICT;
 "];
@@ -89,8 +90,8 @@ pub struct Saved {
     pub reading: u64,
     /// When something new was found of it last.
     pub new_at: String,
-    /// The months of its facts.
-    pub months: Vec<String>,
+    /// The months of its facts, each with what stands for them.
+    pub months: Vec<(String, u64)>,
 }
 
 /// A run of the batch.
@@ -132,10 +133,15 @@ pub struct RevisionRow {
     pub value: Vec<u8>,
 }
 
+/// A value as it is packed, to be hashed.
+pub fn bytes(value: &impl Serialize) -> Vec<u8> {
+    // Nothing of a value fails to be written to memory.
+    postcard::to_stdvec(value).unwrap_or_default()
+}
+
 /// Packs a value, with a hash by which damage is found.
 pub fn pack(value: &impl Serialize) -> Vec<u8> {
-    // Nothing of a value fails to be written to memory.
-    let packed = lz4_flex::compress_prepend_size(&postcard::to_stdvec(value).unwrap_or_default());
+    let packed = lz4_flex::compress_prepend_size(&bytes(value));
     [&hash(&packed).to_le_bytes()[..], &packed].concat()
 }
 
