@@ -11,10 +11,11 @@ use crate::belonging::{Change, Changes, seen};
 use crate::chronicle::Chronicle;
 use crate::device::{self, DeviceReport};
 use crate::discover::{Device, Share, Skipped, Source};
+use crate::fingerprint::Mixture;
 use crate::lineage::{Became, Heir, Known, Listed, Memory, count, heirs, is_part_of, remembered};
 use crate::news::Files;
 use crate::recollection::{Part, Reading, Watcher, read_parts};
-use crate::store::{Saved, Store, pack, unpack};
+use crate::store::{Saved, Store, bytes, pack, unpack};
 use crate::story::{self, Request};
 use crate::watch::Pulse;
 
@@ -284,16 +285,25 @@ fn bytes_of_readings(readings: &[Reading]) -> u64 {
     readings.iter().filter_map(|own| own.as_ref().ok()).map(|own| own.log.bytes).sum()
 }
 
-/// The months in which something of a device lies that facts are kept of, in order.
-pub fn months(report: &DeviceReport, chronicle: Option<&Chronicle>) -> Vec<String> {
-    let steps = chronicle.iter().flat_map(|own| &own.steps).map(|step| &step.started.shown);
-    let lives = chronicle.iter().flat_map(|own| &own.lifetimes).map(|life| &life.launched.shown);
-    let incidents = report.incidents.iter().map(|incident| &incident.at);
-    let mut months: Vec<String> =
-        incidents.chain(steps).chain(lives).filter_map(|at| month(at)).collect();
-    months.sort_unstable();
-    months.dedup();
-    months
+/// The months in which something of a device lies that facts are kept of, in order, each with what
+/// stands for these facts.
+pub fn months(report: &DeviceReport, chronicle: Option<&Chronicle>) -> Vec<(String, u64)> {
+    let mut months: BTreeMap<String, Mixture> = BTreeMap::new();
+    let mut put = |at: &str, fact: &[u8]| {
+        if let Some(month) = month(at) {
+            months.entry(month).or_default().put(fact);
+        }
+    };
+    for own in chronicle {
+        let templates: BTreeMap<u32, &Option<String>> =
+            own.runs.iter().map(|run| (run.number, &run.template)).collect();
+        for step in &own.steps {
+            put(&step.started.shown, &bytes(&(step, templates.get(&step.run))));
+        }
+        own.lifetimes.iter().for_each(|life| put(&life.launched.shown, &bytes(life)));
+    }
+    report.incidents.iter().for_each(|own| put(&own.at, &bytes(own)));
+    months.into_iter().map(|(month, facts)| (month, facts.hash())).collect()
 }
 
 /// `2025-03` of a time as reports print it.

@@ -7,8 +7,10 @@ use crate::failure::Failure;
 use crate::intake::{self, style};
 use crate::news::News;
 use crate::output;
+use crate::paths::{plain, slashed};
 use crate::report::outlet::{self, Outlet};
-use crate::report::{json, metrics, plain};
+use crate::report::plain::harmless;
+use crate::report::{json, metrics};
 use crate::store;
 use crate::webhook::Address;
 
@@ -47,11 +49,28 @@ pub fn refuse<'p>(
 /// If one of them can't be written: the next run tells all of it again.
 pub fn write(outlets: &[Outlet], news: &News, share: &Share) -> Result<(), Failure> {
     for outlet in outlets {
-        let mut out = intake::output(outlet.path.as_deref(), share)?;
-        outlet::news(outlet.medium, news, style(outlet.path.is_some(), None), &mut out)?;
-        out.finish()?;
+        let write = || -> Result<(), Failure> {
+            let mut out = intake::output(outlet.path.as_deref(), share)?;
+            outlet::news(outlet.medium, news, style(outlet.path.is_some(), None), &mut out)?;
+            Ok(out.finish()?)
+        };
+        write().map_err(|failure| told_again(failure, outlet.path.as_deref()))?;
     }
     Ok(())
+}
+
+/// Says which file can't be written, and that nothing is lost.
+fn told_again(failure: Failure, path: Option<&Path>) -> Failure {
+    let Some(path) = path else { return failure };
+    let why = match failure {
+        Failure::Asked(why) => why,
+        Failure::Write(error) => {
+            format!("{}: {}; {}", slashed(path), plain(&error), store::remedy(&error))
+        }
+    };
+    Failure::Asked(format!(
+        "{why}; the store is up to date, and the next run tells these news again"
+    ))
 }
 
 /// Writes the measures of a run; says so if they can't be written.
@@ -63,7 +82,7 @@ pub fn measure(path: &Path, news: &News, share: &Share) {
     };
     if let Err(failure) = write() {
         let why = failure.message();
-        eprintln!("provtrace: --metrics: {}; the next run writes them", plain::harmless(&why));
+        eprintln!("provtrace: --metrics: {}; the next run writes them", harmless(&why));
     }
 }
 

@@ -40,7 +40,7 @@ const DAY: i64 = 86_400;
 /// # Errors
 /// If nothing could be read, or the store can't be used; what was done until then is kept.
 pub fn nightly(args: &NightlyArgs) -> Result<u8, Failure> {
-    let outlets = outlet::outlets(&args.output, None).map_err(Failure::Asked)?;
+    let outlets = outlet::outlets(&args.output, args.format).map_err(Failure::Asked)?;
     let webhook = Address::asked(args.webhook.as_deref(), args.webhook_file.as_deref());
     let webhook = webhook.map_err(Failure::Asked)?;
     let (request, settings) = asked(args)?;

@@ -4,7 +4,6 @@
 
 use std::collections::BTreeMap;
 use std::fs::{self, File};
-use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -12,13 +11,13 @@ use rusqlite::{Connection, OpenFlags, OptionalExtension, params};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
+use self::trouble::{cant, emptied, is_empty};
+pub use self::trouble::{refuse_within, remedy, told};
 use crate::fingerprint::hash;
-use crate::paths::{plain, slashed};
+use crate::paths::slashed;
 
 /// Marks a database as one of ours: `prtv`.
 const APPLICATION: i32 = 0x7072_7476;
-/// The version of its tables.
-const VERSION: i32 = 1;
 /// The database in the store's folder.
 const DATABASE: &str = "store.sqlite";
 /// The largest value that is taken out, in bytes: a device keeps 64 MiB of text, and what is around it.
@@ -26,15 +25,9 @@ const MOST: usize = 1 << 30;
 /// What is written at once, in bytes.
 const AT_ONCE: usize = 1 << 20;
 
-/// What to do when a disk is full, and where nobody may write.
-const MAKE_ROOM: &str = "make room; the next run goes on where this one stopped";
-const CHECK_WHO: &str = "check who may write there";
-
-/// What to do with a database that is lost.
-const PUT_BACK: &str = "put a copy in its place, or give a new folder: all is read again then";
-
-/// The tables of version 1.
-const TABLES: &str = "
+/// What makes each version of the tables of the one before; the first one of nothing. What was released is
+/// never changed: another step is added.
+const STEPS: [&str; 1] = ["
 CREATE TABLE fact(name TEXT PRIMARY KEY, value BLOB NOT NULL) STRICT;
 CREATE TABLE night(number INTEGER PRIMARY KEY, began TEXT NOT NULL, ended TEXT, work BLOB NOT NULL) STRICT;
 CREATE TABLE device(name TEXT PRIMARY KEY, seen INTEGER NOT NULL, telling INTEGER NOT NULL,
@@ -44,10 +37,11 @@ CREATE TABLE incident(id TEXT NOT NULL, device TEXT NOT NULL, first INTEGER NOT 
   value BLOB NOT NULL, PRIMARY KEY(device, id)) STRICT;
 CREATE TABLE revision(device TEXT NOT NULL, id TEXT NOT NULL, night INTEGER NOT NULL, value BLOB NOT NULL,
   PRIMARY KEY(device, id, night)) STRICT;
-CREATE TABLE month(month TEXT NOT NULL, device TEXT NOT NULL, PRIMARY KEY(month, device)) STRICT;
+CREATE TABLE month(device TEXT NOT NULL, month TEXT NOT NULL, hash INTEGER NOT NULL, PRIMARY KEY(device, month)) STRICT;
+CREATE INDEX devices_of_month ON month(month, device);
 CREATE TABLE stale(month TEXT PRIMARY KEY) STRICT;
 CREATE TABLE sighting(path TEXT PRIMARY KEY, value BLOB NOT NULL) STRICT;
-";
+"];
 
 /// An open store.
 #[derive(Debug)]
@@ -96,8 +90,8 @@ pub struct Saved {
     pub reading: u64,
     /// When something new was found of it last.
     pub new_at: String,
-    /// The months of its facts.
-    pub months: Vec<String>,
+    /// The months of its facts, each with what stands for them.
+    pub months: Vec<(String, u64)>,
 }
 
 /// A run of the batch.
@@ -139,10 +133,15 @@ pub struct RevisionRow {
     pub value: Vec<u8>,
 }
 
+/// A value as it is packed, to be hashed.
+pub fn bytes(value: &impl Serialize) -> Vec<u8> {
+    // Nothing of a value fails to be written to memory.
+    postcard::to_stdvec(value).unwrap_or_default()
+}
+
 /// Packs a value, with a hash by which damage is found.
 pub fn pack(value: &impl Serialize) -> Vec<u8> {
-    // Nothing of a value fails to be written to memory.
-    let packed = lz4_flex::compress_prepend_size(&postcard::to_stdvec(value).unwrap_or_default());
+    let packed = lz4_flex::compress_prepend_size(&bytes(value));
     [&hash(&packed).to_le_bytes()[..], &packed].concat()
 }
 
@@ -228,10 +227,17 @@ impl Store {
                 "{shown}: is a database, but no store of provtrace; give another folder"
             ));
         }
-        if version > VERSION {
+        let last = STEPS.len();
+        let version = usize::try_from(version).unwrap_or(usize::MAX);
+        if version > last {
             return Err(format!(
-                "{shown}: was written by a later provtrace (tables of version {version}, here up to {VERSION}); \
+                "{shown}: was written by a later provtrace (tables of version {version}, here up to {last}); \
                  use that one"
+            ));
+        }
+        if version < last && !writes {
+            return Err(format!(
+                "{shown}: was written by an earlier provtrace; the next run of nightly brings it up to date"
             ));
         }
         let set = || -> rusqlite::Result<()> {
@@ -241,12 +247,7 @@ impl Store {
             }
             self.db.pragma_update(None, "journal_mode", "WAL")?;
             self.db.pragma_update(None, "synchronous", "NORMAL")?;
-            if application != APPLICATION {
-                self.db.execute_batch(&format!(
-                    "BEGIN;{TABLES}PRAGMA application_id={APPLICATION};PRAGMA user_version={VERSION};COMMIT;"
-                ))?;
-            }
-            Ok(())
+            step(&self.db, version, &STEPS)
         };
         set().map_err(|error| told(&self.folder, &error))
     }
@@ -345,57 +346,15 @@ impl Store {
     }
 }
 
-/// What is said of a database that can't be used.
-pub fn told(folder: &Path, error: &rusqlite::Error) -> String {
-    let shown = slashed(&folder.join(DATABASE));
-    let (what, do_now) = match error.sqlite_error_code() {
-        Some(rusqlite::ErrorCode::DiskFull) => ("the disk is full".to_owned(), MAKE_ROOM),
-        Some(rusqlite::ErrorCode::NotADatabase) => ("is no database".to_owned(), PUT_BACK),
-        Some(rusqlite::ErrorCode::DatabaseCorrupt) => ("is damaged".to_owned(), PUT_BACK),
-        Some(rusqlite::ErrorCode::ReadOnly | rusqlite::ErrorCode::PermissionDenied) => {
-            ("can't be written to".to_owned(), CHECK_WHO)
-        }
-        Some(_) | None => (error.to_string(), "check the disk and who may write there"),
-    };
-    format!("{shown}: {what}; {do_now}")
-}
-
-/// What to do about a file of the store that can't be written.
-pub fn remedy(error: &std::io::Error) -> &'static str {
-    match error.kind() {
-        ErrorKind::StorageFull | ErrorKind::QuotaExceeded => MAKE_ROOM,
-        ErrorKind::PermissionDenied | ErrorKind::ReadOnlyFilesystem => CHECK_WHO,
-        ErrorKind::NotADirectory | ErrorKind::AlreadyExists => "give a folder with --store",
-        _other => "check the disk and who may write there",
-    }
-}
-
-/// Refuses a file in a store's folder: what belongs to the store might be written over.
-///
-/// # Errors
-/// It lies there.
-pub fn refuse_within(folder: &Path, path: &Path) -> Result<(), String> {
-    let above = path.parent().filter(|above| !above.as_os_str().is_empty());
-    let above = above.unwrap_or(Path::new(".")).canonicalize();
-    let within = folder.canonicalize().is_ok_and(|own| above.is_ok_and(|up| up.starts_with(own)));
-    if within && path != Path::new("-") {
-        return Err(format!("{}: lies in the store's folder; write elsewhere", slashed(path)));
+/// Brings the tables up to date, version by version: what breaks off in between goes on there.
+fn step(db: &Connection, version: usize, steps: &[&str]) -> rusqlite::Result<()> {
+    for (step, next) in steps.iter().zip(1..).skip(version) {
+        db.execute_batch(&format!(
+            "BEGIN IMMEDIATE; {step} PRAGMA application_id = {APPLICATION}; PRAGMA user_version = {next}; COMMIT;"
+        ))
+        .inspect_err(|_| drop(db.execute_batch("ROLLBACK")))?;
     }
     Ok(())
-}
-
-/// Whether the database is a file without a byte.
-fn is_empty(folder: &Path) -> bool {
-    folder.join(DATABASE).metadata().is_ok_and(|about| about.len() == 0)
-}
-
-fn emptied(folder: &Path) -> String {
-    format!("{}: is empty; {PUT_BACK}", slashed(&folder.join(DATABASE)))
-}
-
-/// What is said of a store's folder that can't be written to.
-fn cant(folder: &Path, error: &std::io::Error) -> String {
-    format!("{}: {}; {}", slashed(folder), plain(error), remedy(error))
 }
 
 /// Whether a folder has files that no store has.
@@ -409,3 +368,44 @@ fn others(folder: &Path) -> bool {
 
 mod lock;
 mod rows;
+mod trouble;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn tables(db: &Connection) -> (i32, Vec<String>) {
+        let version = db.query_row("PRAGMA user_version", [], |row| row.get(0)).expect("a version");
+        let mut query = db.prepare("SELECT sql FROM sqlite_schema ORDER BY name").expect("a query");
+        let rows = query.query_map([], |row| row.get::<_, String>(0)).expect("rows");
+        (version, rows.collect::<rusqlite::Result<_>>().expect("texts"))
+    }
+
+    #[test]
+    fn every_version_leads_to_the_last_one() {
+        let steps = ["CREATE TABLE a(x);", "ALTER TABLE a ADD COLUMN y;", "CREATE TABLE b(x);"];
+        for steps in [&steps[..], &STEPS[..]] {
+            let whole = Connection::open_in_memory().expect("a database");
+            step(&whole, 0, steps).expect("made");
+            for version in 0..=steps.len() {
+                let db = Connection::open_in_memory().expect("a database");
+                step(&db, 0, &steps[..version]).expect("made");
+                assert_eq!(tables(&db).0, i32::try_from(version).expect("few"));
+                step(&db, version, steps).expect("brought up to date");
+                assert_eq!(tables(&db), tables(&whole), "from version {version}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_step_that_fails_leaves_the_version_before_it() {
+        let db = Connection::open_in_memory().expect("a database");
+        let steps = ["CREATE TABLE a(x);", "CREATE TABLE b(x); CREATE TABLE a(x);"];
+        assert!(step(&db, 0, &steps).is_err());
+        assert_eq!(tables(&db), (1, vec!["CREATE TABLE a(x)".to_owned()]));
+        // A gap: what the step builds upon was never made.
+        let db = Connection::open_in_memory().expect("a database");
+        assert!(step(&db, 1, &["CREATE TABLE a(x);", "ALTER TABLE a ADD COLUMN y;"]).is_err());
+        assert_eq!(tables(&db), (0, Vec::new()));
+    }
+}

@@ -1,6 +1,8 @@
 //! The rows of the store.
 
-use rusqlite::{OptionalExtension, Row};
+use std::collections::BTreeSet;
+
+use rusqlite::{Connection, OptionalExtension, Row};
 
 use super::{BTreeMap, DeviceRow, IncidentRow, NightRow, RevisionRow, Saved, Store, params};
 
@@ -115,7 +117,7 @@ impl Store {
         failed
     }
 
-    /// Keeps a device; its months, those before and those now, are stale.
+    /// Keeps a device; months in which its facts are others than before are stale.
     ///
     /// # Errors
     /// Of the store.
@@ -123,16 +125,7 @@ impl Store {
         let Saved { name, memory, report, chronicle, .. } = device;
         let bytes = memory.len() + report.len() + chronicle.len();
         self.change(bytes, |db| {
-            db.prepare_cached(
-                "INSERT OR IGNORE INTO stale SELECT month FROM month WHERE device = ?1",
-            )?
-            .execute([name])?;
-            db.prepare_cached("DELETE FROM month WHERE device = ?1")?.execute([name])?;
-            for month in &device.months {
-                db.prepare_cached("INSERT OR IGNORE INTO month VALUES (?1, ?2)")?
-                    .execute([month, name])?;
-                db.prepare_cached("INSERT OR IGNORE INTO stale VALUES (?1)")?.execute([month])?;
-            }
+            set_months(db, name, &device.months)?;
             let keys = (signed(device.telling), signed(device.reading));
             db.prepare_cached("INSERT OR REPLACE INTO content VALUES (?1, ?2, ?3, ?4)")?
                 .execute(params![name, memory, report, chronicle])?;
@@ -370,6 +363,30 @@ impl Store {
             Ok(0)
         })
     }
+}
+
+/// Puts down in which months a device has facts, and marks those as stale in which they are others.
+fn set_months(db: &Connection, device: &str, now: &[(String, u64)]) -> rusqlite::Result<()> {
+    let mut query = db.prepare_cached("SELECT month, hash FROM month WHERE device = ?1")?;
+    let row = |row: &Row<'_>| Ok((row.get(0)?, number(row.get(1)?)));
+    let before: BTreeMap<String, u64> =
+        query.query_map([device], row)?.collect::<Result<_, _>>()?;
+    let now: BTreeMap<String, u64> = now.iter().cloned().collect();
+    for month in before.keys().chain(now.keys()).collect::<BTreeSet<_>>() {
+        if before.get(month) == now.get(month) {
+            continue;
+        }
+        db.prepare_cached("INSERT OR IGNORE INTO stale VALUES (?1)")?.execute([month])?;
+        match now.get(month) {
+            Some(hash) => db
+                .prepare_cached("INSERT OR REPLACE INTO month VALUES (?1, ?2, ?3)")?
+                .execute(params![device, month, signed(*hash)])?,
+            None => db
+                .prepare_cached("DELETE FROM month WHERE device = ?1 AND month = ?2")?
+                .execute([device, month])?,
+        };
+    }
+    Ok(())
 }
 
 fn incident(row: &Row<'_>) -> rusqlite::Result<IncidentRow> {
