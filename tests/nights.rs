@@ -190,6 +190,19 @@ fn an_agent_that_writes_other_words_is_told_once() {
     batch.quiet_night();
 }
 
+/// Runs and processes that began in one month and ended in another stand in one of them, whole.
+#[test]
+fn the_facts_of_all_months_are_those_of_the_report() {
+    let more = ["--history-days", "8", "--start", "2025-01-20", "--span", "12"];
+    let fleet = Fleet::with("full", 20, 9, &more);
+    let batch = Batch::new();
+    batch.lay(&fleet.share(), ".");
+    batch.night();
+    let facts = Path::new(&batch.store()).join("facts/lifetimes");
+    assert!(files(&facts).len() > 1, "of several months");
+    batch::compare_facts(Path::new(&batch.store()), batch.folder.path()).expect("the same");
+}
+
 /// DuckDB reads the facts and finds the numbers of the report.
 #[test]
 fn duckdb_reads_the_facts() {
