@@ -1,6 +1,8 @@
 //! A path given → the files under it, before it is known what they are.
 
-use std::fs::Metadata;
+use std::collections::BTreeSet;
+use std::fs::{self, File, Metadata};
+use std::io::{self, Read, Seek, SeekFrom};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::thread;
@@ -228,7 +230,7 @@ fn watched(
     for (part, at) in hung {
         // Those beside the one that hangs are walked again, one after the other.
         let own = part * at_once..count.min((part + 1) * at_once);
-        let reason = format!("does not answer for {} seconds, left", limit.as_secs());
+        let reason = silent(limit);
         for other in own {
             if other == at {
                 let path = match &top[at] {
@@ -243,6 +245,38 @@ fn watched(
         }
     }
     all.into_iter().flatten().collect()
+}
+
+/// Which of these do not answer in time: of a folder a name is asked for, of a file its ends.
+pub fn unanswered(paths: Vec<PathBuf>, limit: Duration) -> BTreeSet<usize> {
+    let threads = thread::available_parallelism().map_or(1, usize::from);
+    let count = paths.len();
+    let work = move |at: usize, _pulse: &watch::Pulse| touch(&paths[at]).is_ok();
+    let mut hung = BTreeSet::new();
+    watch::each(count, threads, limit, Arc::new(work), |at, answer| {
+        if answer.is_err() {
+            hung.insert(at);
+        }
+        true
+    });
+    hung
+}
+
+/// Asks for something of a path; what comes is asked for again when it is needed.
+fn touch(path: &Path) -> io::Result<()> {
+    if path.metadata()?.is_dir() {
+        return fs::read_dir(path)?.next().map_or(Ok(()), |entry| entry.map(drop));
+    }
+    let mut file = File::open(path)?;
+    let mut byte = [0];
+    file.read_exact(&mut byte)?;
+    file.seek(SeekFrom::End(-1))?;
+    file.read_exact(&mut byte)
+}
+
+/// What is said of what does not answer.
+pub fn silent(limit: Duration) -> String {
+    format!("does not answer for {} seconds, left", limit.as_secs())
 }
 
 /// Why something could not be listed.
