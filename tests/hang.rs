@@ -79,7 +79,7 @@ fn night_that_hangs(ground: &Ground, store: &str, how: &str, pattern: &str) -> O
     let mut command = Command::new(env!("CARGO_BIN_EXE_provtrace"));
     command.args(args).stdin(Stdio::null()).stderr(Stdio::null());
     let mut child = command.spawn().expect("the program starts");
-    while !news.is_file() && began.elapsed() < Duration::from_secs(60) {
+    while !news.is_file() && began.elapsed() < Duration::from_secs(20) {
         thread::sleep(Duration::from_millis(10));
     }
     let took = began.elapsed();
