@@ -95,6 +95,8 @@ impl Batch {
     pub fn device(&self, at: usize, pulse: &Pulse, count: &dyn Fn(u64)) -> Result<Done, String> {
         let Change { row, absorbs, .. } = &self.changes.changed[at];
         let found = self.found(at);
+        // Files may be compared before the first of them is read.
+        pulse.part(usize::MAX);
         let (mut known, before) = self.known(&found.name, row.is_some())?;
         for name in absorbs {
             known.extend(self.known(name, true)?.0);
