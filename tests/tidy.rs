@@ -120,6 +120,7 @@ const FLOW: [&str; 118] = [
     "history",
     "facts",
     "digest",
+    "delivery",
     "nightly",
     "retelling",
     "upkeep",
