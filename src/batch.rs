@@ -1,6 +1,7 @@
 //! A device's files, and what the store knows of it → what the store is to keep. What was not touched is
 //! not opened.
 
+use std::cell::Cell;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -11,10 +12,12 @@ use crate::belonging::{Change, Changes, seen};
 use crate::chronicle::Chronicle;
 use crate::device::{self, DeviceReport};
 use crate::discover::{Device, Share, Skipped, Source};
+use crate::fingerprint::Mixture;
 use crate::lineage::{Became, Heir, Known, Listed, Memory, count, heirs, is_part_of, remembered};
 use crate::news::Files;
-use crate::recollection::{Part, Reading, Watcher, read_parts};
-use crate::store::{Saved, Store, pack, unpack};
+use crate::recollection::{Part, Reading};
+use crate::rereader::{Watcher, read_parts};
+use crate::store::{Saved, Store, bytes, pack, unpack};
 use crate::story::{self, Request};
 use crate::watch::Pulse;
 
@@ -90,7 +93,7 @@ impl Batch {
     /// # Errors
     /// Of the store.
     pub fn device(&self, at: usize, pulse: &Pulse, count: &dyn Fn(u64)) -> Result<Done, String> {
-        let Change { number, row, absorbs } = &self.changes.changed[at];
+        let Change { row, absorbs, .. } = &self.changes.changed[at];
         let found = self.found(at);
         // Files may be compared before the first of them is read.
         pulse.part(usize::MAX);
@@ -98,64 +101,68 @@ impl Batch {
         for name in absorbs {
             known.extend(self.known(name, true)?.0);
         }
-        let is_absent = found.sources.is_empty();
-        let anew =
-            row.as_ref().is_some_and(|row| row.reading != self.reading) || !absorbs.is_empty();
-        let formats = &self.request.formats;
         let bytes_before = bytes_of(&known);
-        let heirs = if is_absent {
-            remembered(known, formats)
-        } else {
-            let others =
-                |own: &Listed| self.changes.places.device(own).is_some_and(|at| at != *number);
-            known.retain(|own| own.listed.gone.is_some() || !others(&own.listed));
-            heirs(found.sources.clone(), known, formats, &self.night, anew)
-        };
-        let (device, parts, mut lines) = parted(&found.name, heirs);
-        let numbers: BTreeMap<&str, usize> =
-            found.sources.iter().enumerate().map(|(at, own)| (own.shown.as_str(), at)).collect();
-        let place = |own: &Source| numbers.get(own.shown.as_str()).copied().unwrap_or(usize::MAX);
-        let places: Vec<usize> = device.sources.iter().map(place).collect();
-        let read = std::cell::Cell::new(0);
+        let (device, parts, mut lines) = parted(&found.name, self.heirs(at, known));
+        let read = Cell::new(0);
+        let numbers = numbers(found, &device);
         let watcher = Watcher {
             bytes: &|bytes| {
                 pulse.beat();
                 read.set(read.get() + bytes);
                 count(bytes);
             },
-            source: &|part| pulse.part(places[part]),
+            source: &|part| pulse.part(numbers[part]),
         };
+        let formats = &self.request.formats;
         let (readings, warnings) = read_parts(&device, parts, formats, true, &watcher);
         pulse.rest();
         let mut readings: Vec<Option<Reading>> = readings.into_iter().map(Some).collect();
         forget_parts(&mut lines, &mut readings);
         let (sources, readings) = left(device.sources, readings, &mut lines);
-        let device = Device { name: device.name, sources };
         let files = counted(&lines);
         let is_new = row.is_none() || bytes_of_readings(&readings) != bytes_before;
-        let (known, seen) = self.known_now(&device.sources, readings, &lines);
-        // What comes back is looked at as if it had never been away.
-        let seen = row.as_ref().filter(|_| is_absent).map_or(seen, |row| row.seen);
-        let memory = Memory { known, warnings };
-        let saved = Saved {
-            name: device.name.clone(),
-            seen,
-            memory: pack(&memory),
-            report: Vec::new(),
-            chronicle: Vec::new(),
-            telling: self.telling,
-            reading: row.as_ref().filter(|_| is_absent).map_or(self.reading, |row| row.reading),
-            new_at: row.as_ref().filter(|_| !is_new).map_or(&self.began, |row| &row.new_at).clone(),
-            months: Vec::new(),
-        };
-        let logs = memory.logs(&device.name);
-        let mut report = device::report(&story::of_logs(logs, &self.request), &self.request);
-        let chronicle = report.chronicle.take();
-        let months = months(&report, chronicle.as_ref());
-        let chronicle = chronicle.as_ref().map(pack).unwrap_or_default();
-        let saved = Saved { chronicle, months, ..saved };
+        let (known, seen) = self.known_now(&sources, readings, &lines);
+        let (saved, report) = self.told(at, Memory { known, warnings }, seen, is_new);
         let (bytes, absorbed) = (read.get(), absorbs.clone());
         Ok(Done { saved, report, before, files, bytes, is_new, absorbed })
+    }
+
+    /// Which of a device's files is which, those included that are gone.
+    fn heirs(&self, at: usize, mut known: Vec<Known>) -> Vec<Heir> {
+        let Change { number, row, absorbs } = &self.changes.changed[at];
+        let (found, formats) = (self.found(at), &self.request.formats);
+        if found.sources.is_empty() {
+            return remembered(known, formats);
+        }
+        let others = |own: &Listed| self.changes.places.device(own).is_some_and(|at| at != *number);
+        known.retain(|own| own.listed.gone.is_some() || !others(&own.listed));
+        let read_otherwise = row.as_ref().is_some_and(|row| row.reading != self.reading);
+        let anew = read_otherwise || !absorbs.is_empty();
+        heirs(found.sources.clone(), known, formats, &self.night, anew)
+    }
+
+    /// Tells a device's story; `seen` stands for its files as they are.
+    fn told(&self, at: usize, memory: Memory, seen: u64, is_new: bool) -> (Saved, DeviceReport) {
+        let found = self.found(at);
+        let row = self.changes.changed[at].row.as_ref();
+        // What comes back is looked at as if it had never been away.
+        let absent = row.filter(|_| found.sources.is_empty());
+        let packed = pack(&memory);
+        let logs = memory.logs(&found.name);
+        let mut report = device::report(&story::of_logs(logs, &self.request), &self.request);
+        let chronicle = report.chronicle.take();
+        let saved = Saved {
+            name: found.name.clone(),
+            seen: absent.map_or(seen, |row| row.seen),
+            memory: packed,
+            report: Vec::new(),
+            months: months(&report, chronicle.as_ref()),
+            chronicle: chronicle.as_ref().map(pack).unwrap_or_default(),
+            telling: self.telling,
+            reading: absent.map_or(self.reading, |row| row.reading),
+            new_at: row.filter(|_| !is_new).map_or(&self.began, |row| &row.new_at).clone(),
+        };
+        (saved, report)
     }
 
     /// What was found of a device that has to be looked at.
@@ -272,6 +279,14 @@ fn left(
     kept.into_iter().unzip()
 }
 
+/// The number of each part among the files that were found; of one that is gone, none.
+fn numbers(found: &Device, device: &Device) -> Vec<usize> {
+    let numbers: BTreeMap<&str, usize> =
+        found.sources.iter().enumerate().map(|(at, own)| (own.shown.as_str(), at)).collect();
+    let number = |own: &Source| numbers.get(own.shown.as_str()).copied().unwrap_or(usize::MAX);
+    device.sources.iter().map(number).collect()
+}
+
 fn counted(lines: &[Line]) -> Files {
     let mut files = Files::default();
     lines.iter().for_each(|line| count(line.became, &mut files));
@@ -286,16 +301,25 @@ fn bytes_of_readings(readings: &[Reading]) -> u64 {
     readings.iter().filter_map(|own| own.as_ref().ok()).map(|own| own.log.bytes).sum()
 }
 
-/// The months in which something of a device lies that facts are kept of, in order.
-pub fn months(report: &DeviceReport, chronicle: Option<&Chronicle>) -> Vec<String> {
-    let steps = chronicle.iter().flat_map(|own| &own.steps).map(|step| &step.started.shown);
-    let lives = chronicle.iter().flat_map(|own| &own.lifetimes).map(|life| &life.launched.shown);
-    let incidents = report.incidents.iter().map(|incident| &incident.at);
-    let mut months: Vec<String> =
-        incidents.chain(steps).chain(lives).filter_map(|at| month(at)).collect();
-    months.sort_unstable();
-    months.dedup();
-    months
+/// The months in which something of a device lies that facts are kept of, in order, each with what
+/// stands for these facts.
+pub fn months(report: &DeviceReport, chronicle: Option<&Chronicle>) -> Vec<(String, u64)> {
+    let mut months: BTreeMap<String, Mixture> = BTreeMap::new();
+    let mut put = |at: &str, fact: &[u8]| {
+        if let Some(month) = month(at) {
+            months.entry(month).or_default().put(fact);
+        }
+    };
+    if let Some(own) = chronicle {
+        let templates: BTreeMap<u32, &Option<String>> =
+            own.runs.iter().map(|run| (run.number, &run.template)).collect();
+        for step in &own.steps {
+            put(&step.started.shown, &bytes(&(step, templates.get(&step.run))));
+        }
+        own.lifetimes.iter().for_each(|life| put(&life.launched.shown, &bytes(life)));
+    }
+    report.incidents.iter().for_each(|own| put(&own.at, &bytes(own)));
+    months.into_iter().map(|(month, facts)| (month, facts.hash())).collect()
 }
 
 /// `2025-03` of a time as reports print it.

@@ -3,9 +3,8 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
-use xxhash_rust::xxh3::Xxh3;
-
 use crate::discover::{Device, Share, Source};
+use crate::fingerprint::Mixture;
 use crate::lineage::{Listed, Memory, place};
 use crate::store::{DeviceRow, Store, unpack};
 use crate::story::Request;
@@ -38,11 +37,10 @@ impl Places {
 }
 
 fn hash(file: &str, member: Option<&str>) -> u64 {
-    let mut hash = Xxh3::new();
-    hash.update(file.as_bytes());
-    hash.update(&[0]);
-    hash.update(member.unwrap_or_default().as_bytes());
-    hash.digest()
+    let mut hash = Mixture::default();
+    hash.put(file.as_bytes());
+    hash.put(member.unwrap_or_default().as_bytes());
+    hash.hash()
 }
 
 /// A device that has to be looked at.
@@ -122,17 +120,16 @@ fn heir(store: &Store, name: &str, places: &Places) -> Result<Option<usize>, Str
 
 /// Stands for a device's files as they are: other files, another number. Never 0.
 pub fn seen(sources: &[&Source], request: &Request) -> u64 {
-    let mut hash = Xxh3::new();
+    let mut hash = Mixture::default();
     for source in sources {
         let file = source.file.to_string_lossy();
         let member = source.member.as_ref().map_or("", |member| &member.name);
         let format = &request.formats.formats[source.format].name;
         let task = source.task.as_deref().unwrap_or_default();
         for text in [&*file, &source.shown, member, format, task] {
-            hash.update(&(text.len() as u64).to_le_bytes());
-            hash.update(text.as_bytes());
+            hash.put(text.as_bytes());
         }
-        hash.update(&source.stat.bytes());
+        hash.put(&source.stat.bytes());
     }
-    hash.digest().max(1)
+    hash.hash().max(1)
 }

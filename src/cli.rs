@@ -387,6 +387,9 @@ pub struct NightlyArgs {
     /// .md; can be repeated, for several reports of one run
     #[arg(short, long, value_name = "FILE")]
     pub output: Vec<PathBuf>,
+    /// How the news are written [default: by the name of the file, else table]
+    #[arg(long, value_enum)]
+    pub format: Option<NewsFormat>,
     /// Exit with status 1 if the news has this; can be repeated
     #[arg(long, value_enum, value_name = "CONDITION")]
     pub fail_on: Vec<NewsCondition>,

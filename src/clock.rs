@@ -131,7 +131,7 @@ pub fn logged(stamp: Stamp) -> String {
 /// A time as [`Clock::show`] prints it: milliseconds, and whether they are UTC.
 pub fn read_shown(text: &str) -> Option<(i64, bool)> {
     let (local, utc) = text.strip_suffix('Z').map_or((text, false), |local| (local, true));
-    let time = NaiveDateTime::parse_from_str(local, "%Y-%m-%dT%H:%M:%S%.f").ok()?;
+    let time: NaiveDateTime = local.parse().ok()?;
     Some((time.and_utc().timestamp_millis(), utc))
 }
 

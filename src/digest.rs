@@ -175,7 +175,7 @@ pub fn news(
     let (trends_of, names) =
         (points(store, &reports, &firsts)?, reports.iter().map(names).collect());
     let (report, _): (Report, Vec<Chronicle>) =
-        summary::summarize(reports, share, request).map_err(|error| ranking(&error))?;
+        summary::summarize_named(reports, share, request).map_err(|error| ranking(&error))?;
     let [before, after] = periods;
     let comparison = comparison::compare(before, after);
     let rows = || comparison.templates.iter().chain(&comparison.steps);
@@ -186,7 +186,7 @@ pub fn news(
     let outlook =
         Outlook { known, trends: trends.clone(), warnings: report.warnings.clone(), names };
     let news = News {
-        new: ids(store, "first", night)?.into_iter().filter_map(|id| find(&report, &id)).collect(),
+        new: new(&report, &ids(store, "first", night)?.into_iter().collect()),
         revised: revised(store, night, &report)?,
         withdrawn: withdrawn(store, night)?,
         worse: with(Verdict::Worse),
@@ -247,6 +247,12 @@ fn ids(store: &Store, column: &str, night: u64) -> Result<Vec<(String, String)>,
         .filter(|(_, row)| told(row))
         .map(|(device, row)| (device, row.id))
         .collect())
+}
+
+/// Those of a report's incidents, in its order.
+fn new(report: &Report, ids: &BTreeSet<(String, String)>) -> Vec<Incident> {
+    let is_new = |own: &&Incident| ids.contains(&(own.device.clone(), own.id.clone()));
+    report.incidents.iter().filter(is_new).cloned().collect()
 }
 
 fn find(report: &Report, (device, id): &(String, String)) -> Option<Incident> {

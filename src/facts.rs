@@ -29,11 +29,8 @@ pub type Names = BTreeMap<String, BTreeMap<u32, String>>;
 pub fn refresh(store: &mut Store, incidents: &[Incident], names: &Names) -> Result<(), String> {
     for stale in store.stale()? {
         let devices = store.of_month(&stale)?;
-        let own: Vec<Incident> = incidents
-            .iter()
-            .filter(|incident| month(&incident.at).is_some_and(|month| month == stale))
-            .cloned()
-            .collect();
+        let own: Vec<Incident> =
+            incidents.iter().filter(|incident| is_of(&incident.at, &stale)).cloned().collect();
         let facts = store.folder.join("facts");
         if devices.is_empty() {
             for kind in KINDS {
@@ -47,8 +44,12 @@ pub fn refresh(store: &mut Store, incidents: &[Incident], names: &Names) -> Resu
             ];
             sheets[0].rows(&sheet::incidents(&own))?;
             for devices in devices.chunks(AT_ONCE) {
-                let chronicles = chronicles(store, devices, &stale, names)?;
+                let mut chronicles = chronicles(store, devices, &stale, names)?;
+                // A process may be of a step that started in another month.
                 sheets[1].rows(&sheet::lifetimes(&chronicles))?;
+                for own in &mut chronicles {
+                    own.steps.retain(|step| is_of(&step.started.shown, &stale));
+                }
                 sheets[2].rows(&sheet::step_runs(&chronicles))?;
             }
             sheets.into_iter().try_for_each(Partition::finish)?;
@@ -96,7 +97,12 @@ fn ends(path: &Path) -> std::io::Result<[[u8; 4]; 2]> {
 /// The folders of facts.
 pub const KINDS: [&str; 3] = ["incidents", "lifetimes", "steps"];
 
-/// What happened to some devices in a month.
+/// Whether a time, as reports print it, lies in a month.
+fn is_of(shown: &str, own: &str) -> bool {
+    month(shown).is_some_and(|month| month == own)
+}
+
+/// What happened to some devices in a month; their steps are all there.
 fn chronicles(
     store: &Store,
     devices: &[String],
@@ -109,9 +115,7 @@ fn chronicles(
             continue;
         };
         let mut chronicle: Chronicle = unpack(&packed).map_err(|why| store.says(name, &why))?;
-        let is_own = |shown: &str| month(shown).is_some_and(|month| month == own);
-        chronicle.steps.retain(|step| is_own(&step.started.shown));
-        chronicle.lifetimes.retain(|life| is_own(&life.launched.shown));
+        chronicle.lifetimes.retain(|life| is_of(&life.launched.shown, own));
         for run in &mut chronicle.runs {
             let name = names.get(name).and_then(|names| names.get(&run.number));
             run.template = name.cloned().or(run.template.take());

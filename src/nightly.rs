@@ -40,11 +40,11 @@ const DAY: i64 = 86_400;
 /// # Errors
 /// If nothing could be read, or the store can't be used; what was done until then is kept.
 pub fn nightly(args: &NightlyArgs) -> Result<u8, Failure> {
-    let outlets = outlet::outlets(&args.output, None).map_err(Failure::Asked)?;
+    let outlets = outlet::outlets(&args.output, args.format).map_err(Failure::Asked)?;
     let webhook = Address::asked(args.webhook.as_deref(), args.webhook_file.as_deref());
     let webhook = webhook.map_err(Failure::Asked)?;
     let (request, settings) = asked(args)?;
-    let mut run = Run::begin(args, &request, &settings).map_err(Failure::Asked)?;
+    let mut run = Run::begin(args, &request).map_err(Failure::Asked)?;
     let share = Arc::new(run.find(args, &request)?);
     let files = outlets.iter().filter_map(|outlet| outlet.path.as_ref());
     delivery::refuse(files.chain(&args.metrics), &share, &args.store)?;
@@ -112,7 +112,7 @@ struct Run {
 
 impl Run {
     /// Opens the store, and begins a run, or goes on with one that was broken off.
-    fn begin(args: &NightlyArgs, request: &Request, settings: &Settings) -> Result<Run, String> {
+    fn begin(args: &NightlyArgs, request: &Request) -> Result<Run, String> {
         let began = Instant::now();
         let mut store = Store::write(&args.store)?;
         let nights = store.nights(2)?;
@@ -133,7 +133,6 @@ impl Run {
             work: pack(&work),
         };
         store.set_night(&night)?;
-        store.set_fact("settings", settings)?;
         store.commit()?;
         debug_assert_eq!(request.kept, Kept::Everything, "facts are made of all that happened");
         let rows = store.devices()?;
@@ -186,6 +185,8 @@ impl Run {
         request: Request,
         settings: &Settings,
     ) -> Result<(), String> {
+        // Not before: of a share that is not there nothing is told otherwise.
+        self.store.set_fact("settings", settings)?;
         let keys = (settings.reading(), settings.telling());
         let changes = belonging::changes(&self.store, &self.rows, share, &request, keys)?;
         self.unchanged = changes.unchanged;

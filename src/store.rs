@@ -11,9 +11,9 @@ use rusqlite::{Connection, OpenFlags, OptionalExtension, params};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
+use self::tables::{STEPS, step};
 use self::trouble::{cant, emptied, is_empty};
 pub use self::trouble::{refuse_within, remedy, told};
-use self::version::{STEPS, step};
 use crate::fingerprint::hash;
 use crate::paths::slashed;
 
@@ -73,8 +73,8 @@ pub struct Saved {
     pub reading: u64,
     /// When something new was found of it last.
     pub new_at: String,
-    /// The months of its facts.
-    pub months: Vec<String>,
+    /// The months of its facts, each with what stands for them.
+    pub months: Vec<(String, u64)>,
 }
 
 /// A run of the batch.
@@ -116,10 +116,15 @@ pub struct RevisionRow {
     pub value: Vec<u8>,
 }
 
+/// A value as it is packed, to be hashed.
+pub fn bytes(value: &impl Serialize) -> Vec<u8> {
+    // Nothing of a value fails to be written to memory.
+    postcard::to_stdvec(value).unwrap_or_default()
+}
+
 /// Packs a value, with a hash by which damage is found.
 pub fn pack(value: &impl Serialize) -> Vec<u8> {
-    // Nothing of a value fails to be written to memory.
-    let packed = lz4_flex::compress_prepend_size(&postcard::to_stdvec(value).unwrap_or_default());
+    let packed = lz4_flex::compress_prepend_size(&bytes(value));
     [&hash(&packed).to_le_bytes()[..], &packed].concat()
 }
 
@@ -334,6 +339,7 @@ fn others(folder: &Path) -> bool {
 }
 
 mod lock;
+mod months;
 mod rows;
+mod tables;
 mod trouble;
-mod version;

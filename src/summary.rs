@@ -29,6 +29,19 @@ pub fn summarize(
     request: &Request,
 ) -> PolarsResult<(Report, Vec<Chronicle>)> {
     name_templates(&mut devices);
+    summarize_named(devices, share, request)
+}
+
+/// The same of devices whose templates have their names: naming is not done twice, since what has no name after
+/// it would get one among its like.
+///
+/// # Errors
+/// See [`rank::templates`].
+pub fn summarize_named(
+    mut devices: Vec<DeviceReport>,
+    share: &Share,
+    request: &Request,
+) -> PolarsResult<(Report, Vec<Chronicle>)> {
     let chronicles = chronicles(&mut devices);
     let templates = rank::templates(&devices)?;
     let steps = rank::steps(&devices)?;

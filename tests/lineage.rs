@@ -128,6 +128,27 @@ fn a_device_that_is_away_is_told_as_all_others() {
     batch.assert_same();
 }
 
+/// A share that is not mounted looks like an empty one.
+#[test]
+fn a_share_that_is_not_there_changes_nothing() {
+    let mut batch = Batch::new();
+    batch.add("scan-waited/PAR-10001", |_| true);
+    batch.night();
+    let told = batch.report();
+    let (share, away) = (batch.share(), batch.folder.path().join("away"));
+    fs::rename(&share, &away).expect("gone");
+    fs::create_dir(&share).expect("empty");
+    batch.more = vec!["--tz".to_owned(), "Asia/Tokyo".to_owned()];
+    let outcome = batch.try_night();
+    assert_eq!(outcome.status, 2, "{}", outcome.stderr);
+    assert_eq!(batch.report(), told);
+    fs::remove_dir(&share).expect("removed");
+    fs::rename(&away, &share).expect("back");
+    batch.night();
+    assert_ne!(batch.report(), told);
+    batch.assert_same();
+}
+
 /// A file is one device's, however the device was called on an earlier night.
 #[test]
 fn a_device_that_is_called_otherwise_is_not_two() {

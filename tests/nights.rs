@@ -36,6 +36,8 @@ fn a_second_night_reads_nothing_and_changes_nothing() {
     let first = batch.night();
     let before = batch.report();
     assert!(count(&first["run"], "bytes_read") > 0);
+    assert!(list(&first, "new").len() > 5);
+    assert_eq!(first["new"], before["incidents"], "the news name templates as the report does");
     let second = batch.night();
     assert_eq!(second["run"]["bytes_read"], 0);
     let state = &second["run"]["files"];
@@ -186,6 +188,19 @@ fn an_agent_that_writes_other_words_is_told_once() {
     assert_eq!(formats, ["vulscan"]);
     assert_eq!(count(&list(&fallen, "fallen")[0], "lines"), 60 * logs.len() as u64);
     batch.quiet_night();
+}
+
+/// Runs and processes that began in one month and ended in another stand in one of them, whole.
+#[test]
+fn the_facts_of_all_months_are_those_of_the_report() {
+    let more = ["--history-days", "8", "--start", "2025-01-20", "--span", "12"];
+    let fleet = Fleet::with("full", 20, 9, &more);
+    let batch = Batch::new();
+    batch.lay(&fleet.share(), ".");
+    batch.night();
+    let facts = Path::new(&batch.store()).join("facts/lifetimes");
+    assert!(files(&facts).len() > 1, "of several months");
+    batch::compare_facts(Path::new(&batch.store()), batch.folder.path()).expect("the same");
 }
 
 /// DuckDB reads the facts and finds the numbers of the report.

@@ -2,7 +2,9 @@
 
 use rusqlite::{OptionalExtension, Row};
 
-use super::{BTreeMap, DeviceRow, IncidentRow, NightRow, RevisionRow, Saved, Store, params};
+use super::{
+    BTreeMap, DeviceRow, IncidentRow, NightRow, RevisionRow, Saved, Store, months, params,
+};
 
 impl Store {
     /// The last runs, the latest one first.
@@ -115,7 +117,7 @@ impl Store {
         failed
     }
 
-    /// Keeps a device; its months, those before and those now, are stale.
+    /// Keeps a device; months in which its facts are others than before are stale.
     ///
     /// # Errors
     /// Of the store.
@@ -123,16 +125,7 @@ impl Store {
         let Saved { name, memory, report, chronicle, .. } = device;
         let bytes = memory.len() + report.len() + chronicle.len();
         self.change(bytes, |db| {
-            db.prepare_cached(
-                "INSERT OR IGNORE INTO stale SELECT month FROM month WHERE device = ?1",
-            )?
-            .execute([name])?;
-            db.prepare_cached("DELETE FROM month WHERE device = ?1")?.execute([name])?;
-            for month in &device.months {
-                db.prepare_cached("INSERT OR IGNORE INTO month VALUES (?1, ?2)")?
-                    .execute([month, name])?;
-                db.prepare_cached("INSERT OR IGNORE INTO stale VALUES (?1)")?.execute([month])?;
-            }
+            months::set(db, name, &device.months)?;
             let keys = (signed(device.telling), signed(device.reading));
             db.prepare_cached("INSERT OR REPLACE INTO content VALUES (?1, ?2, ?3, ?4)")?
                 .execute(params![name, memory, report, chronicle])?;
@@ -288,55 +281,6 @@ impl Store {
         })
     }
 
-    /// The months whose facts have to be written again.
-    ///
-    /// # Errors
-    /// Of the store.
-    pub fn stale(&self) -> Result<Vec<String>, String> {
-        self.texts("SELECT month FROM stale ORDER BY month", "")
-    }
-
-    /// A month has to be written again.
-    ///
-    /// # Errors
-    /// Of the store.
-    pub fn set_stale(&mut self, device: &str) -> Result<(), String> {
-        let query = "INSERT OR IGNORE INTO stale SELECT month FROM month WHERE device = ?1";
-        self.change(0, |db| db.prepare_cached(query)?.execute([device]))
-    }
-
-    /// A month's facts have to be written again.
-    ///
-    /// # Errors
-    /// Of the store.
-    pub fn set_month_stale(&mut self, month: &str) -> Result<(), String> {
-        self.change(0, |db| db.execute("INSERT OR IGNORE INTO stale VALUES (?1)", [month]))
-    }
-
-    /// A month's facts were written.
-    ///
-    /// # Errors
-    /// Of the store.
-    pub fn set_fresh(&mut self, month: &str) -> Result<(), String> {
-        self.change(0, |db| db.execute("DELETE FROM stale WHERE month = ?1", [month]))
-    }
-
-    /// All months that have facts.
-    ///
-    /// # Errors
-    /// Of the store.
-    pub fn months(&self) -> Result<Vec<String>, String> {
-        self.texts("SELECT DISTINCT month FROM month ORDER BY month", "")
-    }
-
-    /// The devices that have facts in a month.
-    ///
-    /// # Errors
-    /// Of the store.
-    pub fn of_month(&self, month: &str) -> Result<Vec<String>, String> {
-        self.texts("SELECT device FROM month WHERE month = ?1 ORDER BY device", month)
-    }
-
     pub(super) fn texts(&self, query: &str, value: &str) -> Result<Vec<String>, String> {
         self.with(|db| {
             let mut query = db.prepare(query)?;
@@ -382,10 +326,10 @@ fn incident(row: &Row<'_>) -> rusqlite::Result<IncidentRow> {
 }
 
 /// The database has signed numbers only; hashes take all bits.
-fn signed(number: u64) -> i64 {
+pub(super) fn signed(number: u64) -> i64 {
     number.cast_signed()
 }
 
-fn number(signed: i64) -> u64 {
+pub(super) fn number(signed: i64) -> u64 {
     signed.cast_unsigned()
 }

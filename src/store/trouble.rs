@@ -42,11 +42,15 @@ pub fn told(folder: &Path, error: &rusqlite::Error) -> String {
 
 /// What to do about a file of the store that can't be written.
 pub fn remedy(error: &std::io::Error) -> &'static str {
-    match error.kind() {
-        ErrorKind::StorageFull | ErrorKind::QuotaExceeded => MAKE_ROOM,
-        ErrorKind::PermissionDenied | ErrorKind::ReadOnlyFilesystem => CHECK_WHO,
-        ErrorKind::NotADirectory | ErrorKind::AlreadyExists => "give a folder with --store",
-        _other => "check the disk and who may write there",
+    let kind = error.kind();
+    if matches!(kind, ErrorKind::StorageFull | ErrorKind::QuotaExceeded) {
+        MAKE_ROOM
+    } else if matches!(kind, ErrorKind::PermissionDenied | ErrorKind::ReadOnlyFilesystem) {
+        CHECK_WHO
+    } else if matches!(kind, ErrorKind::NotADirectory | ErrorKind::AlreadyExists) {
+        "give a folder with --store"
+    } else {
+        "check the disk and who may write there"
     }
 }
 

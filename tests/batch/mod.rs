@@ -6,10 +6,11 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
 
+use parquet::file::reader::{FileReader, SerializedFileReader};
 use rusqlite::Connection;
 use serde_json::Value;
 
-use crate::program::{files, list, root, run, write};
+use crate::program::{Outcome, files, list, root, run, write};
 
 /// A share and its store.
 #[derive(Debug)]
@@ -65,15 +66,21 @@ impl Batch {
 
     /// A night; its news.
     pub fn night(&self) -> Value {
-        let news = self.folder.path().join("news.json");
-        let (share, own) = (self.share(), news.to_string_lossy().into_owned());
-        let share = share.to_string_lossy().into_owned();
-        let mut args = vec!["nightly".to_owned(), share, "--store".to_owned(), self.store()];
-        args.extend(["--no-progress".to_owned(), "-o".to_owned(), own]);
-        args.extend(self.more.iter().cloned());
-        let outcome = run(&args);
+        let outcome = self.try_night();
         assert_eq!(outcome.status, 0, "{}", outcome.stderr);
+        let news = self.folder.path().join("news.json");
         serde_json::from_slice(&fs::read(news).expect("news")).expect("JSON")
+    }
+
+    /// A night that may fail.
+    pub fn try_night(&self) -> Outcome {
+        let own = |path: &Path| path.to_string_lossy().into_owned();
+        let (share, news) = (own(&self.share()), own(&self.folder.path().join("news.json")));
+        let mut args = vec!["nightly", &share, "--store"];
+        let store = self.store();
+        args.extend([store.as_str(), "--no-progress", "-o", news.as_str()]);
+        args.extend(self.more.iter().map(String::as_str));
+        run(&args)
     }
 
     /// A night on which nothing is told.
@@ -111,4 +118,57 @@ impl Batch {
         let found = run(&["report", "--store", &self.store(), "--format", "json"]);
         assert!(found.stdout == wanted.stdout, "{}\n\n{}", found.stdout, wanted.stdout);
     }
+}
+
+/// Whether the facts of a store are the rows that a report of it writes; what differs, if not. `folder` is
+/// for that report.
+pub fn compare_facts(store: &Path, folder: &Path) -> Result<(), String> {
+    let own = |path: &Path| path.to_string_lossy().into_owned();
+    if !store.join("facts").is_dir() {
+        return Ok(());
+    }
+    let out = own(&folder.join("facts.parquet"));
+    let outcome = run(&["report", "--store", &own(store), "-o", &out]);
+    if outcome.status != 0 {
+        return Err(outcome.stderr);
+    }
+    for (kind, file) in [
+        ("incidents", "facts.parquet"),
+        ("steps", "facts.steps.parquet"),
+        ("lifetimes", "facts.lifetimes.parquet"),
+    ] {
+        let facts = store.join("facts").join(kind);
+        let months = files(&facts).into_iter().map(|month| facts.join(month));
+        let (found, wanted) = (rows(months), rows([folder.join(file)]));
+        if found != wanted {
+            let (found, wanted) = (found.join("\n"), wanted.join("\n"));
+            return Err(format!("facts, {kind}: {}", difference(&found, &wanted)));
+        }
+    }
+    Ok(())
+}
+
+/// The rows of some Parquet files, sorted.
+fn rows(files: impl IntoIterator<Item = PathBuf>) -> Vec<String> {
+    let mut rows = Vec::new();
+    for path in files {
+        let file = fs::File::open(&path).expect("a file");
+        let reader = SerializedFileReader::new(file).expect("a Parquet file");
+        let all = reader.get_row_iter(None).expect("rows");
+        rows.extend(all.map(|row| row.expect("a row").to_string()));
+    }
+    rows.sort();
+    rows
+}
+
+/// The first lines that differ, with some around them.
+pub fn difference(found: &str, wanted: &str) -> String {
+    let (found, wanted): (Vec<&str>, Vec<&str>) =
+        (found.lines().collect(), wanted.lines().collect());
+    let at = found.iter().zip(&wanted).take_while(|(found, wanted)| found == wanted).count();
+    let part = |lines: &[&str]| {
+        let from = at.saturating_sub(8).min(lines.len());
+        lines[from..(at + 8).min(lines.len())].join("\n")
+    };
+    format!("the store:\n{}\n\nanalyze:\n{}", part(&found), part(&wanted))
 }

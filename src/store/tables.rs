@@ -1,4 +1,4 @@
-//! The tables of a store, version by version.
+//! The tables of the store, and how they came about.
 
 use rusqlite::Connection;
 
@@ -16,7 +16,8 @@ CREATE TABLE incident(id TEXT NOT NULL, device TEXT NOT NULL, first INTEGER NOT 
   value BLOB NOT NULL, PRIMARY KEY(device, id)) STRICT;
 CREATE TABLE revision(device TEXT NOT NULL, id TEXT NOT NULL, night INTEGER NOT NULL, value BLOB NOT NULL,
   PRIMARY KEY(device, id, night)) STRICT;
-CREATE TABLE month(month TEXT NOT NULL, device TEXT NOT NULL, PRIMARY KEY(month, device)) STRICT;
+CREATE TABLE month(device TEXT NOT NULL, month TEXT NOT NULL, hash INTEGER NOT NULL, PRIMARY KEY(device, month)) STRICT;
+CREATE INDEX devices_of_month ON month(month, device);
 CREATE TABLE stale(month TEXT PRIMARY KEY) STRICT;
 CREATE TABLE sighting(path TEXT PRIMARY KEY, value BLOB NOT NULL) STRICT;
 "];
@@ -24,7 +25,7 @@ CREATE TABLE sighting(path TEXT PRIMARY KEY, value BLOB NOT NULL) STRICT;
 /// Brings the tables up to date, version by version: what breaks off in between goes on there.
 ///
 /// # Errors
-/// Of the database; it is of the version before then.
+/// Of the database; it is of the version before, then.
 pub fn step(db: &Connection, version: usize, steps: &[&str]) -> rusqlite::Result<()> {
     for (step, next) in steps.iter().zip(1..).skip(version) {
         db.execute_batch(&format!(
