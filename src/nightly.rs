@@ -279,6 +279,8 @@ impl Run {
         self.keep_share(share)?;
         let mut told = None;
         let outlook: Option<Outlook> = self.store.fact("outlook")?;
+        let missing = self.rows.keys().filter(|device| !there.contains(*device));
+        self.store.set_fact("missing", &missing.collect::<BTreeSet<&String>>())?;
         facts::mend(&mut self.store)?;
         let is_quiet = self.work.devices_changed == 0 && self.store.stale()?.is_empty();
         let frame = |run: &Run| Frame {

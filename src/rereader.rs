@@ -123,16 +123,23 @@ impl Parts<'_> {
                 }
                 Ok(known)
             }
-            (Fate::Grown, Some(Ok(known))) => {
-                self.resumed(source, known).map_or_else(|| self.whole(source), Ok)
-            }
-            (Fate::Whole, Some(Ok(known))) => self.whole(source).or_else(|unread| {
-                // What was read before is not lost since it can't be read now.
-                let skipped = vec![unread.reason];
-                Ok(Recollection { skipped, broken: true, ..known })
-            }),
+            (Fate::Grown, Some(Ok(known))) => match self.resumed(source, known) {
+                Ok(reading) => Ok(reading),
+                Err(known) => self.whole_or(source, known),
+            },
+            (Fate::Whole, Some(Ok(known))) => self.whole_or(source, Some(Box::new(known))),
             (Fate::Whole | Fate::Same | Fate::Grown | Fate::Gone, _) => self.whole(source),
         }
+    }
+
+    /// All of it; what was read before is not lost since it can't be read now.
+    fn whole_or(&mut self, source: &Source, known: Option<Box<Recollection>>) -> Reading {
+        self.whole(source).or_else(|unread| match known {
+            Some(known) => {
+                Ok(Recollection { skipped: vec![unread.reason], broken: true, ..*known })
+            }
+            None => Err(unread),
+        })
     }
 
     /// Whether what is remembered is what reading it again would give.
@@ -172,31 +179,39 @@ impl Parts<'_> {
         self.read(open, format, keeper, dates, order)
     }
 
-    /// What follows the place up to which it was read; `None` if it has to be read whole.
-    fn resumed(&mut self, source: &Source, known: Recollection) -> Option<Recollection> {
-        let Recollection { log, fingerprint, place, mut dates, order, skipped, .. } = known;
+    /// What follows the place up to which it was read; what is remembered, if it has to be read whole.
+    fn resumed(
+        &mut self,
+        source: &Source,
+        mut known: Recollection,
+    ) -> Result<Recollection, Option<Box<Recollection>>> {
         let format = &self.formats.formats[source.format];
-        let (place, kept) = place.filter(|_| skipped.is_empty())?;
+        let place = known.place.take().filter(|_| known.skipped.is_empty());
+        let Some((place, kept)) = place else { return Err(Some(Box::new(known))) };
+        let mut dates = known.dates.clone();
         if place.is_in_first_block() && dates.may_say_more() {
-            dates = Dates::of(&OpenSource::open(source, format, Vec::new()).ok()?, true);
+            match OpenSource::open(source, format, Vec::new()) {
+                Ok(open) => dates = Dates::of(&open, true),
+                Err(_) => return Err(Some(Box::new(known))),
+            }
         }
         let now = match dates.order {
             None => DateOrder::MonthFirst,
             Some(Some(order)) => order,
             Some(None) => self.dates.of_device(|| dates.clone(), source),
         };
-        if now != order {
-            return None;
+        if now != known.order {
+            return Err(Some(Box::new(known)));
         }
         let buffer = std::mem::take(&mut self.buffer);
-        match OpenSource::resume(source, format, buffer, &place, &fingerprint) {
+        match OpenSource::resume(source, format, buffer, &place, &known.fingerprint) {
             Ok(open) => {
-                let keeper = Keeper::resume(format, self.room, kept, log.entries);
-                self.read(open, format, keeper, dates, order).ok()
+                let keeper = Keeper::resume(format, self.room, kept, known.log.entries);
+                self.read(open, format, keeper, dates, now).map_err(|_| None)
             }
             Err(buffer) => {
                 self.buffer = buffer;
-                None
+                Err(Some(Box::new(known)))
             }
         }
     }
@@ -343,6 +358,24 @@ mod tests {
                 prop_assert_eq!(now, anew);
             }
         }
+    }
+
+    #[test]
+    fn a_log_that_is_gone_when_it_is_read_on_stays_known() {
+        let formats = Formats::builtin().expect("embedded");
+        let (name, log) = logs().remove(0);
+        let folder = tempfile::tempdir().expect("a folder");
+        let file = folder.path().join(name);
+        fs::write(&file, &log).expect("written");
+        let (known, _) = read(&file, &formats, None);
+        let found = device(&file, &formats);
+        fs::remove_file(&file).expect("gone");
+        let part = Part { fate: Fate::Grown, known: Some(Ok(known.clone())) };
+        let watcher = Watcher { bytes: &|_| {}, source: &|_| {} };
+        let (mut now, _) = read_parts(&found, vec![part], &formats, true, &watcher);
+        let now = now.remove(0).expect("known");
+        assert_eq!(now.log.entries, known.log.entries);
+        assert!(now.broken && now.skipped.len() == 1, "{:?}", now.skipped);
     }
 
     /// What would be remembered of another file.

@@ -1,5 +1,6 @@
 //! `store`: forgets what is old, checks that a store is whole, writes it out.
 
+use std::collections::BTreeSet;
 use std::fs;
 use std::io::Write;
 use std::path::Path;
@@ -52,9 +53,11 @@ fn prune(folder: &Path, days: u32) -> Result<u8, String> {
     let until = show_utc(Stamp(now - i64::from(days) * DAY));
     let settings: Settings = store.fact("settings")?.unwrap_or_default();
     let request = settings.request(Window::default(), Kept::Everything)?;
+    // Of a device that is there all would be read again, and told as new.
+    let missing: BTreeSet<String> = store.fact("missing")?.unwrap_or_default();
     let (mut devices, mut logs) = (0, 0);
     for (name, row) in store.devices()? {
-        if row.new_at < until {
+        if row.new_at < until && missing.contains(&name) {
             store.forget(&name)?;
             devices += 1;
         } else {

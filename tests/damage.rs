@@ -121,10 +121,10 @@ fn a_damaged_value_is_found_where_it_is() {
         ("report", "its report"),
         ("chronicle", "what happened"),
     ] {
-        let first = "(SELECT min(name) FROM device)";
+        let first = "(SELECT min(device) FROM content)";
         let damage = format!(
-            "UPDATE device SET {column} = CAST(substr({column}, 1, 60) || x'00' || substr({column}, 62) AS BLOB) \
-             WHERE name = {first}"
+            "UPDATE content SET {column} = CAST(substr({column}, 1, 60) || x'00' || substr({column}, 62) AS BLOB) \
+             WHERE device = {first}"
         );
         let store = patient.changed(column, &damage);
         let db = Connection::open(store.join("store.sqlite")).expect("a database");

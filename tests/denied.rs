@@ -79,6 +79,8 @@ fn what_nobody_may_read_is_read_when_it_is_allowed() {
         .find(|file| file.starts_with(&devices[3]) && file.ends_with("vulscan.log"))
         .expect("a scan's log");
     let log = ground.share().join(log);
+    // A part of another device's.
+    let part = ground.share().join(&devices[2]).join("ProgramData");
     for known in [false, true] {
         let store = format!("store-{known}");
         if known {
@@ -87,6 +89,7 @@ fn what_nobody_may_read_is_read_when_it_is_allowed() {
         }
         allow(&folder, 0);
         allow(&log, 0);
+        allow(&part, 0);
         let (status, told, said) = other.night(&ground, &store, &[]);
         assert_eq!(status, Some(0), "{said}");
         let skipped: Vec<&str> =
@@ -96,6 +99,7 @@ fn what_nobody_may_read_is_read_when_it_is_allowed() {
         let (strict, ..) = other.night(&ground, &store, &["--strict"]);
         assert_eq!(strict, Some(2));
         allow(&folder, 0o755);
+        allow(&part, 0o755);
         allow(&log, 0o644);
         let (status, told, said) = other.night(&ground, &store, &[]);
         assert_eq!((status, said.as_str()), (Some(0), ""));

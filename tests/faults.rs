@@ -102,8 +102,12 @@ fn an_archive_that_is_damaged_is_read_when_it_is_mended() {
         },
         &|| b"no archive at all".to_vec(),
     ];
-    for (at, damage) in damages.iter().enumerate() {
+    for (at, damage) in damages.iter().chain(&damages).enumerate() {
         let store = format!("store-{at}");
+        // The last three know it whole.
+        if at >= damages.len() {
+            ground.night(&store);
+        }
         fs::write(&zip, damage()).expect("written");
         ground.settle();
         let news = ground.night(&store);
