@@ -130,6 +130,9 @@ fn rename(share: &mut Share, device: &str, rng: &mut Rng) -> Option<String> {
 }
 
 fn leave(share: &mut Share, device: &str, _rng: &mut Rng) -> Option<String> {
+    if share.stays {
+        return None;
+    }
     if !share.away.remove(device) {
         share.away.insert(device.to_owned());
     }
