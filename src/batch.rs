@@ -15,7 +15,8 @@ use crate::discover::{Device, Share, Skipped, Source};
 use crate::fingerprint::Mixture;
 use crate::lineage::{Became, Heir, Known, Listed, Memory, count, heirs, is_part_of, remembered};
 use crate::news::Files;
-use crate::recollection::{Part, Reading, Watcher, read_parts};
+use crate::recollection::{Part, Reading};
+use crate::rereader::{Watcher, read_parts};
 use crate::store::{Saved, Store, bytes, pack, unpack};
 use crate::story::{self, Request};
 use crate::watch::Pulse;
@@ -94,6 +95,8 @@ impl Batch {
     pub fn device(&self, at: usize, pulse: &Pulse, count: &dyn Fn(u64)) -> Result<Done, String> {
         let Change { row, absorbs, .. } = &self.changes.changed[at];
         let found = self.found(at);
+        // Files may be compared before the first of them is read.
+        pulse.part(usize::MAX);
         let (mut known, before) = self.known(&found.name, row.is_some())?;
         for name in absorbs {
             known.extend(self.known(name, true)?.0);

@@ -16,7 +16,7 @@ use crate::place::Member;
 use crate::recognise::{Kind, Log, is_looked_at};
 use crate::sighting::Sightings;
 pub use crate::walk::Skipped;
-use crate::walk::{Found, Root, Stat, walk};
+use crate::walk::{self, Found, Root, Stat, walk};
 
 /// One log file.
 #[derive(Debug, Clone)]
@@ -104,6 +104,12 @@ pub fn discover(
     let mut share = Share::default();
     let mut found = Vec::new();
     let mut roots = Vec::new();
+    if let Some(limit) = limit {
+        let given = paths.iter().map(|given| given.path.clone()).collect();
+        if let Some(at) = walk::unanswered(given, limit).first() {
+            return Err(format!("{}: {}", slashed(&paths[*at].path), walk::silent(limit)));
+        }
+    }
     for Given { path, listed } in paths {
         let shown = slashed(path);
         if let Err(error) = path.metadata() {
@@ -123,6 +129,9 @@ pub fn discover(
         }
         roots.push(root);
     }
+    if let Some(limit) = limit {
+        leave_silent(&mut found, limit, (formats, sightings), &mut share.skipped);
+    }
     let found = open_archives(found, formats, sightings, &mut share);
     let logs = recognise_all(found, formats, sightings, &mut share);
     share.devices = devices(logs, &roots, layout, (formats, sightings), &mut share.skipped);
@@ -130,6 +139,22 @@ pub fn discover(
     share.like_agents.sort();
     share.skipped.sort();
     Ok(share)
+}
+
+/// Leaves files that have to be opened to tell what they are, and do not answer.
+fn leave_silent(
+    found: &mut Vec<Found>,
+    limit: Duration,
+    (formats, sightings): (&Formats, &Sightings),
+    skipped: &mut Vec<Skipped>,
+) {
+    let opened = |at: &usize| sightings.is_opened(&found[*at], formats);
+    let asked: Vec<usize> = (0..found.len()).filter(opened).collect();
+    let paths = asked.iter().map(|at| found[*at].file.clone()).collect();
+    for at in walk::unanswered(paths, limit).into_iter().rev() {
+        let path = found.remove(asked[at]).shown;
+        skipped.push(Skipped { path, reason: walk::silent(limit) });
+    }
 }
 
 /// Puts the logs that lie in archives in the place of these.

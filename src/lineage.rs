@@ -15,7 +15,8 @@ use crate::paths::slashed;
 use crate::place::{self, Member};
 use crate::provision::GONE;
 use crate::recognise::is_looked_at;
-use crate::recollection::{self, Fate, Part, Reading, Recollection};
+use crate::recollection::{Fate, Part, Reading, Recollection};
+use crate::rereader;
 use crate::walk::Stat;
 
 /// Most files that are opened to find the one that another one became, for each device.
@@ -66,7 +67,7 @@ impl Memory {
     /// The device's records, as its timeline is made of them.
     pub fn logs(self, device: &str) -> DeviceLogs {
         let readings = self.known.into_iter().map(|own| (own.listed.shown, own.reading));
-        recollection::logs(device, readings, self.warnings)
+        rereader::logs(device, readings, self.warnings)
     }
 }
 

@@ -81,6 +81,7 @@ mod recognise;
 mod recollection;
 mod redaction;
 mod report;
+mod rereader;
 mod rereading;
 mod retelling;
 mod roles;

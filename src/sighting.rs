@@ -61,6 +61,12 @@ impl Sightings {
         fresh.unwrap_or_default()
     }
 
+    /// Whether a file has to be opened to tell what it is.
+    pub fn is_opened(&self, found: &Found, formats: &Formats) -> bool {
+        let name = found.shown.rsplit('/').next().unwrap_or(&found.shown);
+        formats.by_file_name(name).is_none() && self.of(found).is_none()
+    }
+
     /// What an archive holds; it is opened if it is not the one that was seen.
     pub fn archive(&self, found: &Found, formats: &Formats) -> Bundle {
         if let Some(Sighting { archive: Some(contents), .. }) = self.of(found) {

@@ -339,6 +339,7 @@ fn others(folder: &Path) -> bool {
 }
 
 mod lock;
+mod months;
 mod rows;
 mod tables;
 mod trouble;

@@ -13,7 +13,7 @@ use crate::ending::{self, Ending};
 use crate::expected;
 use crate::ingest::DeviceLogs;
 use crate::leap;
-use crate::recollection::read_device;
+use crate::rereader::read_device;
 use crate::tasks::Tasks;
 use crate::timeline::{self, Timeline};
 use crate::wait::{self, LongWait};

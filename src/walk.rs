@@ -1,6 +1,8 @@
 //! A path given → the files under it, before it is known what they are.
 
-use std::fs::Metadata;
+use std::collections::BTreeSet;
+use std::fs::{self, File, Metadata};
+use std::io::{self, Read, Seek, SeekFrom};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::thread;
@@ -159,8 +161,14 @@ pub fn walk(
     number: usize,
     limit: Option<Duration>,
 ) -> Vec<(Vec<Found>, Vec<Skipped>)> {
-    let top = WalkDir::new(&root.path).max_depth(1).sort_by_file_name();
-    let top: Vec<walkdir::Result<DirEntry>> = top.into_iter().collect();
+    // Of the folders below only names are asked for here: one of them may hang.
+    let top = match root.top() {
+        Ok(top) => top,
+        Err(error) => {
+            let skipped = Skipped { path: root.shown(&root.path), reason: plain(&error) };
+            return vec![(Vec::new(), vec![skipped])];
+        }
+    };
     match limit {
         None => top.par_iter().map(|entry| below(entry, root, number, &|| {})).collect(),
         Some(limit) => watched(top, root, number, limit, AT_ONCE),
@@ -168,34 +176,21 @@ pub fn walk(
 }
 
 /// A folder's files, or the file.
-fn below(
-    entry: &walkdir::Result<DirEntry>,
-    root: &Root,
-    number: usize,
-    beat: &dyn Fn(),
-) -> (Vec<Found>, Vec<Skipped>) {
+fn below(top: &Path, root: &Root, number: usize, beat: &dyn Fn()) -> (Vec<Found>, Vec<Skipped>) {
     let (mut found, mut skipped) = (Vec::new(), Vec::new());
-    let mut take = |entry| match look_at(entry, root, number) {
-        Ok(file) => found.extend(file),
-        Err(skip) => skipped.push(skip),
-    };
-    match entry {
-        Ok(folder) if folder.depth() == 1 && folder.file_type().is_dir() => {
-            let below = WalkDir::new(folder.path()).min_depth(1).sort_by_file_name();
-            for entry in below {
-                beat();
-                take(entry);
-            }
+    for entry in WalkDir::new(top).follow_root_links(top == root.path).sort_by_file_name() {
+        beat();
+        match look_at(entry, root, number) {
+            Ok(file) => found.extend(file),
+            Err(skip) => skipped.push(skip),
         }
-        Ok(entry) => take(Ok(entry.clone())),
-        Err(error) => skipped.push(unlisted(error, root)),
     }
     (found, skipped)
 }
 
 /// The same by threads that are left behind where a folder does not answer; each walks some folders.
 fn watched(
-    top: Vec<walkdir::Result<DirEntry>>,
+    top: Vec<PathBuf>,
     root: &Root,
     number: usize,
     limit: Duration,
@@ -228,21 +223,50 @@ fn watched(
     for (part, at) in hung {
         // Those beside the one that hangs are walked again, one after the other.
         let own = part * at_once..count.min((part + 1) * at_once);
-        let reason = format!("does not answer for {} seconds, left", limit.as_secs());
+        let reason = silent(limit);
         for other in own {
             if other == at {
-                let path = match &top[at] {
-                    Ok(entry) => root.shown(entry.path()),
-                    Err(error) => root.shown(error.path().unwrap_or(&root.path)),
-                };
+                let path = root.shown(&top[at]);
                 all[part].push((Vec::new(), vec![Skipped { path, reason: reason.clone() }]));
-            } else if let Ok(entry) = &top[other] {
-                let again = vec![Ok(entry.clone())];
+            } else {
+                let again = vec![top[other].clone()];
                 all[part].extend(watched(again, root, number, limit, 1));
             }
         }
     }
     all.into_iter().flatten().collect()
+}
+
+/// Which of these do not answer in time: of a folder a name is asked for, of a file its ends.
+pub fn unanswered(paths: Vec<PathBuf>, limit: Duration) -> BTreeSet<usize> {
+    let threads = thread::available_parallelism().map_or(1, usize::from);
+    let count = paths.len();
+    let work = move |at: usize, _pulse: &watch::Pulse| touch(&paths[at]).is_ok();
+    let mut hung = BTreeSet::new();
+    watch::each(count, threads, limit, Arc::new(work), |at, answer| {
+        if answer.is_err() {
+            hung.insert(at);
+        }
+        true
+    });
+    hung
+}
+
+/// Asks for something of a path; what comes is asked for again when it is needed.
+fn touch(path: &Path) -> io::Result<()> {
+    if path.metadata()?.is_dir() {
+        return fs::read_dir(path)?.next().map_or(Ok(()), |entry| entry.map(drop));
+    }
+    let mut file = File::open(path)?;
+    let mut byte = [0];
+    file.read_exact(&mut byte)?;
+    file.seek(SeekFrom::End(-1))?;
+    file.read_exact(&mut byte)
+}
+
+/// What is said of what does not answer.
+pub fn silent(limit: Duration) -> String {
+    format!("does not answer for {} seconds, left", limit.as_secs())
 }
 
 /// Why something could not be listed.
@@ -259,8 +283,7 @@ fn look_at(
     number: usize,
 ) -> Result<Option<Found>, Skipped> {
     let entry = entry.map_err(|error| unlisted(&error, root))?;
-    // The one given may be a link to a folder.
-    if entry.file_type().is_dir() || entry.depth() == 0 && entry.path().is_dir() {
+    if entry.file_type().is_dir() {
         return Ok(None);
     }
     let shown = root.shown(entry.path());
@@ -288,6 +311,17 @@ fn not_read(entry: &DirEntry, root: &Root) -> Option<&'static str> {
 }
 
 impl Root {
+    /// What lies in it, or the file that it is, in order of name.
+    fn top(&self) -> io::Result<Vec<PathBuf>> {
+        if self.is_file {
+            return Ok(vec![self.path.clone()]);
+        }
+        let entries = fs::read_dir(&self.path)?.map(|entry| entry.map(|entry| entry.path()));
+        let mut top: Vec<PathBuf> = entries.collect::<io::Result<_>>()?;
+        top.sort();
+        Ok(top)
+    }
+
     /// A path below this one, as it is shown.
     fn shown(&self, path: &Path) -> String {
         match &self.prefix {

@@ -1,10 +1,10 @@
 //! The rows of the store.
 
-use std::collections::BTreeSet;
+use rusqlite::{OptionalExtension, Row};
 
-use rusqlite::{Connection, OptionalExtension, Row};
-
-use super::{BTreeMap, DeviceRow, IncidentRow, NightRow, RevisionRow, Saved, Store, params};
+use super::{
+    BTreeMap, DeviceRow, IncidentRow, NightRow, RevisionRow, Saved, Store, months, params,
+};
 
 impl Store {
     /// The last runs, the latest one first.
@@ -125,7 +125,7 @@ impl Store {
         let Saved { name, memory, report, chronicle, .. } = device;
         let bytes = memory.len() + report.len() + chronicle.len();
         self.change(bytes, |db| {
-            set_months(db, name, &device.months)?;
+            months::set(db, name, &device.months)?;
             let keys = (signed(device.telling), signed(device.reading));
             db.prepare_cached("INSERT OR REPLACE INTO content VALUES (?1, ?2, ?3, ?4)")?
                 .execute(params![name, memory, report, chronicle])?;
@@ -281,55 +281,6 @@ impl Store {
         })
     }
 
-    /// The months whose facts have to be written again.
-    ///
-    /// # Errors
-    /// Of the store.
-    pub fn stale(&self) -> Result<Vec<String>, String> {
-        self.texts("SELECT month FROM stale ORDER BY month", "")
-    }
-
-    /// A month has to be written again.
-    ///
-    /// # Errors
-    /// Of the store.
-    pub fn set_stale(&mut self, device: &str) -> Result<(), String> {
-        let query = "INSERT OR IGNORE INTO stale SELECT month FROM month WHERE device = ?1";
-        self.change(0, |db| db.prepare_cached(query)?.execute([device]))
-    }
-
-    /// A month's facts have to be written again.
-    ///
-    /// # Errors
-    /// Of the store.
-    pub fn set_month_stale(&mut self, month: &str) -> Result<(), String> {
-        self.change(0, |db| db.execute("INSERT OR IGNORE INTO stale VALUES (?1)", [month]))
-    }
-
-    /// A month's facts were written.
-    ///
-    /// # Errors
-    /// Of the store.
-    pub fn set_fresh(&mut self, month: &str) -> Result<(), String> {
-        self.change(0, |db| db.execute("DELETE FROM stale WHERE month = ?1", [month]))
-    }
-
-    /// All months that have facts.
-    ///
-    /// # Errors
-    /// Of the store.
-    pub fn months(&self) -> Result<Vec<String>, String> {
-        self.texts("SELECT DISTINCT month FROM month ORDER BY month", "")
-    }
-
-    /// The devices that have facts in a month.
-    ///
-    /// # Errors
-    /// Of the store.
-    pub fn of_month(&self, month: &str) -> Result<Vec<String>, String> {
-        self.texts("SELECT device FROM month WHERE month = ?1 ORDER BY device", month)
-    }
-
     pub(super) fn texts(&self, query: &str, value: &str) -> Result<Vec<String>, String> {
         self.with(|db| {
             let mut query = db.prepare(query)?;
@@ -365,30 +316,6 @@ impl Store {
     }
 }
 
-/// Puts down in which months a device has facts, and marks those as stale in which they are others.
-fn set_months(db: &Connection, device: &str, now: &[(String, u64)]) -> rusqlite::Result<()> {
-    let mut query = db.prepare_cached("SELECT month, hash FROM month WHERE device = ?1")?;
-    let row = |row: &Row<'_>| Ok((row.get(0)?, number(row.get(1)?)));
-    let before: BTreeMap<String, u64> =
-        query.query_map([device], row)?.collect::<Result<_, _>>()?;
-    let now: BTreeMap<String, u64> = now.iter().cloned().collect();
-    for month in before.keys().chain(now.keys()).collect::<BTreeSet<_>>() {
-        if before.get(month) == now.get(month) {
-            continue;
-        }
-        db.prepare_cached("INSERT OR IGNORE INTO stale VALUES (?1)")?.execute([month])?;
-        match now.get(month) {
-            Some(hash) => db
-                .prepare_cached("INSERT OR REPLACE INTO month VALUES (?1, ?2, ?3)")?
-                .execute(params![device, month, signed(*hash)])?,
-            None => db
-                .prepare_cached("DELETE FROM month WHERE device = ?1 AND month = ?2")?
-                .execute([device, month])?,
-        };
-    }
-    Ok(())
-}
-
 fn incident(row: &Row<'_>) -> rusqlite::Result<IncidentRow> {
     Ok(IncidentRow {
         id: row.get(0)?,
@@ -399,10 +326,10 @@ fn incident(row: &Row<'_>) -> rusqlite::Result<IncidentRow> {
 }
 
 /// The database has signed numbers only; hashes take all bits.
-fn signed(number: u64) -> i64 {
+pub(super) fn signed(number: u64) -> i64 {
     number.cast_signed()
 }
 
-fn number(signed: i64) -> u64 {
+pub(super) fn number(signed: i64) -> u64 {
     signed.cast_unsigned()
 }

@@ -5,6 +5,7 @@
     python3 tests/bench/compare.py                       # all shares, below the system's folder for temporary files
     python3 tests/bench/compare.py --shares files-1000 --rounds 9
     python3 tests/bench/compare.py --callgrind           # counts instructions on a small share, too
+    python3 tests/bench/compare.py --shares --linear     # 100 MB to 10 GB; needs 15 GB of disk, and of memory to be warm
 
 Times of one round are of the same minute of the same machine: what is printed are ratios against
 the peer of the same round, their median and their spread. A tool that is not installed is left out,
@@ -32,6 +33,8 @@ SHARES = {
     "utf-16": ["--devices", "20", "--seed", "3", "--bulk", "200m", "--encodings", "100"],
     "zips": ["--devices", "50", "--seed", "4", "--bulk", "1g", "--zips", "100"],
 }
+# Shares that differ in size alone: gigabytes, devices.
+SIZES = [(0.1, 5), (0.3, 15), (1, 50), (3, 150), (10, 500)]
 # lnav does not load thousands of files at once: it is given the largest ones, up to so many bytes.
 LNAV_BYTES = 200_000_000
 
@@ -42,10 +45,11 @@ def arguments():
     parser.add_argument("--binary", type=Path, default=target / "provtrace")
     parser.add_argument("--fleet", type=Path, default=target / "examples" / "fleet")
     parser.add_argument("--folder", type=Path, default=Path(tempfile.gettempdir()) / "provtrace-bench")
-    parser.add_argument("--shares", nargs="+", choices=list(SHARES), default=list(SHARES))
+    parser.add_argument("--shares", nargs="*", choices=list(SHARES), default=list(SHARES))
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--slow-rounds", type=int, default=1, help="rounds of DuckDB and lnav; 0 leaves them out")
     parser.add_argument("--callgrind", action="store_true")
+    parser.add_argument("--linear", action="store_true", help="time and memory from 100 MB to 10 GB")
     return parser.parse_args()
 
 
@@ -167,6 +171,33 @@ def compare(name, options):
             print(f"provtrace / {label}: {spread(ratios)} times its wall time")
 
 
+def linear(options):
+    """Whether time is a straight line over size: the least of some rounds, and how far it is from the line
+    through the smallest and the largest share."""
+    found = []
+    for gigabytes, devices in SIZES:
+        share = options.folder / f"size-{gigabytes}"
+        if not share.is_dir():
+            options.folder.mkdir(parents=True, exist_ok=True)
+            bulk = f"{round(gigabytes * 1000)}m"
+            subprocess.run([options.fleet, share, "--devices", str(devices), "--seed", "11", "--bulk", bulk], check=True)
+        size = 0
+        for path in files(share):  # warm
+            with open(path, "rb", buffering=0) as log:
+                while block := log.read(1 << 20):
+                    size += len(block)
+        command = [str(options.binary), "analyze", str(share), "--format", "json", "--no-progress"]
+        runs = [measure(command) for _ in range(options.rounds)]
+        found.append((size, min(run[0] for run in runs), min(run[1] for run in runs), max(run[2] for run in runs)))
+    print("\n## Size\n| MB | wall s | off the line | processor s | off the line | peak MB |\n" + "| ---: " * 6 + "|")
+    for size, wall, processor, peak in found:
+        off = []
+        for column, value in ((1, wall), (2, processor)):
+            slope = (found[-1][column] - found[0][column]) / (found[-1][0] - found[0][0])
+            off.append(value / (found[0][column] + slope * (size - found[0][0])) - 1)
+        print(f"| {size / 1e6:,.0f} | {wall:.3f} | {off[0]:+.0%} | {processor:.3f} | {off[1]:+.0%} | {peak:.0f} |")
+
+
 def callgrind(options):
     if not shutil.which("valgrind"):
         print("\nleft out: instructions: valgrind is not installed")
@@ -194,6 +225,8 @@ def main():
             sys.exit(f"{program} is missing: cargo build --release --examples")
     for name in options.shares:
         compare(name, options)
+    if options.linear:
+        linear(options)
     if options.callgrind:
         callgrind(options)
 

@@ -15,6 +15,10 @@ import threading
 import mfusepy
 
 
+# Who waits in the kernel can't even be killed.
+ENDED = threading.Event()
+
+
 class Share(mfusepy.Operations):
     use_ns = True
 
@@ -23,7 +27,8 @@ class Share(mfusepy.Operations):
 
     def hang(self, how, path):
         if how == self.how and fnmatch.fnmatch(path, self.pattern):
-            threading.Event().wait()
+            ENDED.wait()
+            raise mfusepy.FuseOSError(errno.EIO)
 
     def real(self, path):
         return os.path.join(self.source, path.lstrip("/"))
@@ -60,7 +65,7 @@ if __name__ == "__main__":
 
     def until_asked():
         sys.stdin.read()
-        # Nothing else ends who waits for an answer.
+        ENDED.set()
         os.system(f"umount -l '{folder}'")
         os._exit(0)
 
