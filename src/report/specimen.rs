@@ -109,8 +109,12 @@ pub fn first() -> News {
     let mut news = usual();
     news.run = Night { number: 1, since: None, peak_memory: None, ..news.run };
     let News { revised, withdrawn, worse, fixed, silent, fallen, .. } = &mut news;
-    (revised.clear(), withdrawn.clear(), worse.clear(), fixed.clear());
-    (silent.clear(), fallen.clear());
+    revised.clear();
+    withdrawn.clear();
+    worse.clear();
+    fixed.clear();
+    silent.clear();
+    fallen.clear();
     news.trends.truncate(1);
     for trend in &mut news.trends {
         trend.points.truncate(1);
@@ -214,14 +218,14 @@ fn incident(
 ) -> Incident {
     let at = format!("2026-11-24T{:02}:{:02}:40Z", 8 + number / 60 % 12, number % 60);
     let held = mechanism != Mechanism::Unattributed;
-    let line = |line: u64, says, text: &str| Evidence {
+    let line = |line: u64, says: &'static str, text: &str| Evidence {
         path: format!("{device}/sdclient_task34163.log"),
         member: None,
         line,
         offset: line * 80,
         length: text.len() as u64,
-        says,
-        mark: Some("seen"),
+        says: says.into(),
+        mark: Some("seen".into()),
         text: text.to_owned(),
     };
     Incident {
@@ -241,7 +245,7 @@ fn incident(
         at,
         minutes_after_agent_install: Some(17.6),
         refused: Refused {
-            program: "sdclient.exe",
+            program: "sdclient.exe".into(),
             pid: Some(4_712),
             started: "2026-11-24T08:01:40Z".to_owned(),
             ended: Some("2026-11-24T08:01:42Z".to_owned()),
@@ -251,7 +255,7 @@ fn incident(
                 component: Some("DB5".to_owned()),
                 code: 412,
                 meaning: "a task is already running".to_owned(),
-                mark: Some("seen"),
+                mark: Some("seen".into()),
             }),
         },
         blocker: held.then(blocker),
@@ -266,7 +270,7 @@ fn incident(
 
 fn blocker() -> Blocker {
     Blocker {
-        program: "vulscan.exe",
+        program: "vulscan.exe".into(),
         pid: Some(5_508),
         task_id: None,
         launched: "2026-11-24T07:52:03Z".to_owned(),
