@@ -101,7 +101,7 @@ mod tests {
             line,
             offset: text.find(&format!("line {line}\r")).expect("a line") as u64,
             length: 7,
-            says: "alive",
+            says: "alive".into(),
             mark: None,
             text: format!("line {line}"),
         };

@@ -261,6 +261,7 @@ mod tests {
 
     use super::*;
     use crate::fingerprint::Fingerprint;
+    use crate::walk::Stat;
 
     /// All logs of the samples, some together long enough to be resumed.
     fn logs() -> Vec<(String, Vec<u8>)> {

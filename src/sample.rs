@@ -272,7 +272,13 @@ pub fn of_texts(log: &str, texts: &[String]) -> Vec<SampleLog> {
     }
     let formats = Formats::builtin().expect("embedded");
     let given = [Given { path: folder.path().to_owned(), listed: false }];
-    let share = crate::discover::discover(&given, None, &formats, &Sightings::default(), None);
+    let share = crate::discover::discover(
+        &given,
+        None,
+        &formats,
+        &crate::sighting::Sightings::default(),
+        None,
+    );
     let share = share.expect("a share");
     let devices = share.devices.iter().enumerate();
     devices.flat_map(|(at, device)| of_device(at, device, &formats, 1, &|_| {})).collect()
@@ -282,6 +288,7 @@ pub fn of_texts(log: &str, texts: &[String]) -> Vec<SampleLog> {
 mod tests {
     use super::*;
     use crate::discover::discover;
+    use crate::sighting::Sightings;
 
     #[test]
     fn some_are_spread_over_all() {

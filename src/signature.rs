@@ -96,6 +96,7 @@ mod tests {
         };
         let run = RunReport {
             number: 1,
+            began: String::new(),
             template: None,
             steps: steps.iter().map(step).collect(),
             state: RunState::Finished,

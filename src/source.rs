@@ -345,6 +345,7 @@ mod tests {
     use provtrace_parsers::format::Formats;
 
     use super::*;
+    use crate::walk::Stat;
 
     #[test]
     fn a_file_that_is_not_what_it_was_is_told() {

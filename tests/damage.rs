@@ -115,7 +115,6 @@ fn a_folder_that_is_none_or_not_ours_is_told() {
 #[test]
 fn a_damaged_value_is_found_where_it_is() {
     let patient = Patient::new();
-    let ground = &patient.ground;
     for (column, says) in [
         ("memory", "what was read of it"),
         ("report", "its report"),

@@ -12,8 +12,8 @@ use std::process::{Command, Stdio};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use night::{Ground, arguments, assert_same, command, nightly};
-use program::{Outcome, count, list, root, run, text};
+use night::{Ground, assert_same, command, nightly};
+use program::{Outcome, count, list, root, text};
 use serde_json::Value;
 
 fn ids(news: &Value) -> BTreeSet<String> {

@@ -7,7 +7,7 @@ mod simulation;
 use std::collections::{BTreeMap, BTreeSet};
 use std::ffi::OsString;
 use std::fs;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::thread;
 use std::time::{Duration, Instant};
@@ -126,7 +126,7 @@ fn nights(ground: &Ground, store: &str) -> u64 {
 }
 
 /// The ids of new incidents that a file of news tells, if it is there.
-fn told(news: &PathBuf) -> BTreeSet<String> {
+fn told(news: &Path) -> BTreeSet<String> {
     if !news.is_file() {
         return BTreeSet::new();
     }
@@ -201,7 +201,7 @@ fn nights_that_are_killed_end_as_undisturbed_ones() {
 
 #[test]
 fn a_first_night_that_is_killed_again_and_again_comes_to_its_end() {
-    let ground = Ground::of(60, 12);
+    let ground = Ground::of(40, 12);
     let began = Instant::now();
     ground.night("undisturbed");
     let usual = began.elapsed();

@@ -266,7 +266,7 @@ mod tests {
 
     fn scan(from: i64, active: i64, to: i64) -> LifetimeSpan {
         LifetimeSpan {
-            program: "vulscan.exe",
+            program: "vulscan.exe".into(),
             pid: None,
             task_id: None,
             launched: moment(from),

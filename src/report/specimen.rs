@@ -221,7 +221,7 @@ fn incident(
         offset: line * 80,
         length: text.len() as u64,
         says,
-        mark: Some("seen"),
+        mark: Some("seen".into()),
         text: text.to_owned(),
     };
     Incident {
@@ -241,7 +241,7 @@ fn incident(
         at,
         minutes_after_agent_install: Some(17.6),
         refused: Refused {
-            program: "sdclient.exe",
+            program: "sdclient.exe".into(),
             pid: Some(4_712),
             started: "2026-11-24T08:01:40Z".to_owned(),
             ended: Some("2026-11-24T08:01:42Z".to_owned()),
@@ -251,22 +251,22 @@ fn incident(
                 component: Some("DB5".to_owned()),
                 code: 412,
                 meaning: "a task is already running".to_owned(),
-                mark: Some("seen"),
+                mark: Some("seen".into()),
             }),
         },
         blocker: held.then(blocker),
         assumed_wording: false,
         learned_wording: false,
         evidence: vec![
-            line(12, "started", "11/24/2026 8:01:40 AM sdclient.exe started, task 34163"),
-            line(14, "refused", "11/24/2026 8:01:42 AM task is already in progress"),
+            line(12, "started".into(), "11/24/2026 8:01:40 AM sdclient.exe started, task 34163"),
+            line(14, "refused".into(), "11/24/2026 8:01:42 AM task is already in progress"),
         ],
     }
 }
 
 fn blocker() -> Blocker {
     Blocker {
-        program: "vulscan.exe",
+        program: "vulscan.exe".into(),
         pid: Some(5_508),
         task_id: None,
         launched: "2026-11-24T07:52:03Z".to_owned(),
