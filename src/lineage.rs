@@ -277,13 +277,15 @@ impl Estate<'_> {
     /// Forgets what another file begins with: where several begin alike, as all do that have a few bytes only,
     /// another one may have gone on in its place.
     fn forget_begins(&mut self, heirs: &[Heir]) {
-        let fresh = |heir: &&Heir| heir.became != Became::Unchanged;
         for at in 0..self.known.len() {
             let Some(own) = &self.known[at] else { continue };
             let Ok(known) = &own.reading else { continue };
-            let mut others = heirs.iter().filter(fresh).filter(|heir| {
+            // What was gone before was compared with those that are as they were.
+            let was_gone = own.listed.gone.is_some();
+            let mut others = heirs.iter().filter(|heir| {
                 let format = &self.formats.formats[heir.source.format].name;
-                *format == own.listed.format && heir.source.task == own.listed.task
+                let is_asked = !was_gone || heir.became != Became::Unchanged;
+                is_asked && *format == own.listed.format && heir.source.task == own.listed.task
             });
             let mut left = MOST_TRIED.saturating_sub(self.tried);
             let is_begin = others.any(|heir| {

@@ -3,8 +3,11 @@
 use super::{Log, Share};
 use crate::rng::Rng;
 
+/// Does something to a device of a share; what, for people, if anything.
+type Event = fn(&mut Share, &str, &mut Rng) -> Option<String>;
+
 /// What may happen to a device; those from `FIRST_LOSS` on destroy something.
-const EVENTS: [(&str, fn(&mut Share, &str, &mut Rng) -> Option<String>); 12] = [
+const EVENTS: [(&str, Event); 12] = [
     ("rotated", rotate),
     ("renamed", rename),
     ("left or came back", leave),
@@ -130,6 +133,9 @@ fn rename(share: &mut Share, device: &str, rng: &mut Rng) -> Option<String> {
 }
 
 fn leave(share: &mut Share, device: &str, _rng: &mut Rng) -> Option<String> {
+    if share.stays {
+        return None;
+    }
     if !share.away.remove(device) {
         share.away.insert(device.to_owned());
     }

@@ -62,6 +62,8 @@ pub struct Share {
     pub logs: Vec<Log>,
     /// Devices whose folder is not there.
     pub away: BTreeSet<String>,
+    /// Whether no device leaves.
+    pub stays: bool,
     /// What was destroyed.
     pub relics: Vec<Relic>,
     /// What lies on disk: the logs in each file, and its bytes.
@@ -77,6 +79,7 @@ impl Share {
             root,
             logs: Vec::new(),
             away: BTreeSet::new(),
+            stays: false,
             relics: Vec::new(),
             disk: BTreeMap::new(),
             ticks: 0,
@@ -192,6 +195,24 @@ impl Share {
             let log = &mut self.logs[at];
             log.seen = now.map(|now| (log.file.clone(), log.member.clone(), now));
         }
+        self.forget_begins();
+    }
+
+    /// What a log that is there begins with is no relic: it is there.
+    fn forget_begins(&mut self) {
+        let stem = |file: &str| {
+            let name = file.rsplit('/').next().unwrap_or(file);
+            name.split('.').next().unwrap_or(name).to_owned()
+        };
+        let mut relics = std::mem::take(&mut self.relics);
+        relics.retain(|relic| {
+            !self.logs.iter().filter(|log| self.is_there(log)).any(|log| {
+                let name = log.member.as_ref().unwrap_or(&log.file);
+                let same = log.device == relic.device && stem(name) == stem(&relic.file);
+                same && log.now.as_ref().is_some_and(|now| now.starts_with(&relic.content))
+            })
+        });
+        self.relics = relics;
     }
 
     /// Lays everything into one folder: what is there, and what was destroyed.
