@@ -201,7 +201,7 @@ fn nights_that_are_killed_end_as_undisturbed_ones() {
 
 #[test]
 fn a_first_night_that_is_killed_again_and_again_comes_to_its_end() {
-    let ground = Ground::of(60, 12);
+    let ground = Ground::of(40, 12);
     let began = Instant::now();
     ground.night("undisturbed");
     let usual = began.elapsed();

@@ -42,7 +42,9 @@ mod tests {
 
     fn tables(db: &Connection) -> (i32, Vec<String>) {
         let version = db.query_row("PRAGMA user_version", [], |row| row.get(0)).expect("a version");
-        let mut query = db.prepare("SELECT sql FROM sqlite_schema ORDER BY name").expect("a query");
+        let mut query = db
+            .prepare("SELECT sql FROM sqlite_schema WHERE sql NOT NULL ORDER BY name")
+            .expect("a query");
         let rows = query.query_map([], |row| row.get::<_, String>(0)).expect("rows");
         (version, rows.collect::<rusqlite::Result<_>>().expect("texts"))
     }
