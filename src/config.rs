@@ -269,6 +269,7 @@ mod tests {
         metrics = "provtrace.prom"
         webhook-file = "webhook"
         file-timeout = 30
+        format = "table"
         tasks = "tasks.csv"
         ignore-step = ["Print*", "--dash"]
         ignore-code = ["-1", "9999"]
