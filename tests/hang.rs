@@ -3,7 +3,7 @@
 //!
 //! ```sh
 //! pip install mfusepy                                       # and Debian's libfuse3-3
-//! PROVTRACE_PYTHON=1 cargo test --release --test hang       # it must be there, not only may
+//! PROVTRACE_MOUNT=1 cargo test --release --test hang       # it must be there, not only may
 //! ```
 
 #![cfg(target_os = "linux")]
@@ -53,8 +53,8 @@ impl Mounted {
             }
             thread::sleep(Duration::from_millis(20));
         }
-        let must = std::env::var_os("PROVTRACE_PYTHON").is_some_and(|value| value == "1");
-        assert!(!must, "PROVTRACE_PYTHON=1, and mfusepy can't mount anything");
+        let must = std::env::var_os("PROVTRACE_MOUNT").is_some_and(|value| value == "1");
+        assert!(!must, "PROVTRACE_MOUNT=1, and mfusepy can't mount anything");
         eprintln!("skipped: mfusepy is missing, or may not mount anything");
         None
     }
