@@ -15,10 +15,11 @@ use crate::discover::{Device, Share, Skipped, Source};
 use crate::fingerprint::Mixture;
 use crate::lineage::{Became, Heir, Known, Listed, Memory, count, heirs, is_part_of, remembered};
 use crate::news::Files;
-use crate::recollection::{Part, Reading};
-use crate::rereader::{Watcher, read_parts};
+use crate::recollection::{Part, Reading, Watcher};
+use crate::rereader::read_parts;
 use crate::store::{Saved, Store, bytes, pack, unpack};
 use crate::story::{self, Request};
+use crate::walk::Moment;
 use crate::watch::Pulse;
 
 /// Most pairs of logs of a device that are compared to find those that say nothing of their own.
@@ -33,10 +34,8 @@ pub struct Batch {
     pub reading: u64,
     /// The same of their story.
     pub telling: u64,
-    /// Which run this is, as files are marked that are gone.
-    pub night: String,
-    /// When it began.
-    pub began: String,
+    /// When all this is.
+    pub now: Now,
     /// All devices.
     pub share: Arc<Share>,
     /// Those that have to be looked at.
@@ -44,6 +43,17 @@ pub struct Batch {
     /// The store's folder, and connections to it that nobody uses just now.
     folder: PathBuf,
     idle: Mutex<Vec<Store>>,
+}
+
+/// When a run works.
+#[derive(Debug, Clone)]
+pub struct Now {
+    /// When it listed the share.
+    pub listed: Moment,
+    /// Its day and its number, as files are marked that are gone.
+    pub label: String,
+    /// When it began; of one that goes on with another one's work, when it went on.
+    pub began: String,
 }
 
 /// What is kept of a device beside its records.
@@ -79,13 +89,13 @@ impl Batch {
     pub fn new(
         request: Request,
         keys: (u64, u64),
-        night: (String, String),
+        now: Now,
         (share, changes): (Arc<Share>, Changes),
         folder: &Path,
     ) -> Batch {
-        let ((reading, telling), (night, began)) = (keys, night);
+        let (reading, telling) = keys;
         let (folder, idle) = (folder.to_owned(), Mutex::default());
-        Batch { request, reading, telling, night, began, share, changes, folder, idle }
+        Batch { request, reading, telling, now, share, changes, folder, idle }
     }
 
     /// Reads what is new of a device and tells its story. `count` is told of bytes as they are read.
@@ -97,9 +107,14 @@ impl Batch {
         let found = self.found(at);
         // Files may be compared before the first of them is read.
         pulse.part(usize::MAX);
-        let (mut known, before) = self.known(&found.name, row.is_some())?;
+        let (mut known, mut before) = self.known(&found.name, row.is_some())?;
         for name in absorbs {
-            known.extend(self.known(name, true)?.0);
+            let (files, told) = self.known(name, true)?;
+            known.extend(files);
+            match &mut before {
+                Some(before) => before.firsts.extend(told.unwrap_or_default().firsts),
+                None => before = told,
+            }
         }
         let bytes_before = bytes_of(&known);
         let (device, parts, mut lines) = parted(&found.name, self.heirs(at, known));
@@ -138,7 +153,7 @@ impl Batch {
         known.retain(|own| own.listed.gone.is_some() || !others(&own.listed));
         let read_otherwise = row.as_ref().is_some_and(|row| row.reading != self.reading);
         let anew = read_otherwise || !absorbs.is_empty();
-        heirs(found.sources.clone(), known, formats, &self.night, anew)
+        heirs(found.sources.clone(), known, formats, &self.now.label, anew)
     }
 
     /// Tells a device's story; `seen` stands for its files as they are.
@@ -160,7 +175,7 @@ impl Batch {
             chronicle: chronicle.as_ref().map(pack).unwrap_or_default(),
             telling: self.telling,
             reading: absent.map_or(self.reading, |row| row.reading),
-            new_at: row.filter(|_| !is_new).map_or(&self.began, |row| &row.new_at).clone(),
+            new_at: row.filter(|_| !is_new).map_or(&self.now.began, |row| &row.new_at).clone(),
         };
         (saved, report)
     }
@@ -202,7 +217,7 @@ impl Batch {
                 Err(unread) => unread.broken,
             };
             let mut listed = Listed::of(source, formats);
-            listed.trusted = !broken && source.stat.is_settled();
+            listed.trusted = !broken && source.stat.is_settled(self.now.listed);
             listed.gone.clone_from(&line.gone);
             trusted &= listed.trusted || listed.gone.is_some();
             Known { listed, reading }

@@ -118,6 +118,28 @@ fn heir(store: &Store, name: &str, places: &Places) -> Result<Option<usize>, Str
     Ok(there.find_map(|own| places.device(&own.listed)))
 }
 
+/// A share without its devices.
+pub fn listed(share: &Share) -> Share {
+    Share {
+        skipped: share.skipped.clone(),
+        unrecognised: share.unrecognised.clone(),
+        like_agents: share.like_agents.clone(),
+        other_files: share.other_files,
+        beside: share.beside.clone(),
+        ..Share::default()
+    }
+}
+
+/// What the store says of the share, beside its devices.
+///
+/// # Errors
+/// Of the store.
+pub fn share_of(store: &Store) -> Result<Share, String> {
+    let kept = store.fact("share")?.unwrap_or_default();
+    let (skipped, unrecognised, like_agents, other_files) = kept;
+    Ok(Share { skipped, unrecognised, like_agents, other_files, ..Share::default() })
+}
+
 /// Stands for a device's files as they are: other files, another number. Never 0.
 pub fn seen(sources: &[&Source], request: &Request) -> u64 {
     let mut hash = Mixture::default();

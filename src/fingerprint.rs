@@ -35,6 +35,12 @@ impl Fingerprint {
         self.length <= 2 * WINDOW as u64
     }
 
+    /// Whether a file of which the other one is known may begin with this one, by what is known of both.
+    pub fn may_begin(&self, other: &Fingerprint) -> bool {
+        let both = window(self.length) == window(other.length);
+        !both && self.length <= other.length || both && self.head == other.head
+    }
+
     /// Whether the first `length` bytes of a file begin and end as these did; leaves it at `length`.
     ///
     /// # Errors

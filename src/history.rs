@@ -39,6 +39,11 @@ pub fn record(
                 after: None,
             });
         }
+        // A run that goes on may have revised it before it was broken off.
+        if let Some(packed) = store.revision(device, &incident.id, night)? {
+            let before = unpack(&packed).map_err(|why| store.says(&row.id, &why))?;
+            changed = merged(before, changed);
+        }
         if !changed.is_empty() {
             store.set_revision(device, &incident.id, night, &pack(&changed))?;
         }
@@ -48,6 +53,19 @@ pub fn record(
         store.set_incident(device, &IncidentRow { withdrawn: Some(night), ..row })?;
     }
     Ok(())
+}
+
+/// Two changes, one after the other, as one.
+fn merged(before: Vec<Changed>, after: Vec<Changed>) -> Vec<Changed> {
+    let mut fields: BTreeMap<String, Changed> =
+        before.into_iter().map(|own| (own.field.clone(), own)).collect();
+    for own in after {
+        match fields.get_mut(&own.field) {
+            Some(first) => first.after = own.after,
+            None => drop(fields.insert(own.field.clone(), own)),
+        }
+    }
+    fields.into_values().filter(|own| own.before != own.after).collect()
 }
 
 /// What an incident says in one of its fields.

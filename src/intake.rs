@@ -291,6 +291,12 @@ pub fn in_parallel<T: Send>(
     Ok(pool.install(work))
 }
 
+/// So many threads, one a core if none is asked for.
+pub fn threads(asked: Option<u16>) -> usize {
+    let cores = || std::thread::available_parallelism().map_or(1, usize::from);
+    asked.map_or_else(cores, usize::from)
+}
+
 /// Opens a file, or standard output.
 ///
 /// # Errors
@@ -349,7 +355,8 @@ pub fn style(to_file: bool, width: Option<u16>) -> Style {
 /// Says on standard error what could not be read.
 pub fn tell_skipped(skipped: &[Skipped]) {
     for skip in skipped {
-        eprintln!("provtrace: {}: {}", report::plain::harmless(&skip.path), skip.reason);
+        let Skipped { path, reason } = skip;
+        eprintln!("provtrace: {}", report::plain::harmless(&format!("{path}: {reason}")));
     }
 }
 

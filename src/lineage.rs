@@ -3,6 +3,7 @@
 
 use std::collections::{BTreeMap, HashMap};
 use std::fs::File;
+use std::io;
 
 use provtrace_parsers::format::Formats;
 use serde::{Deserialize, Serialize};
@@ -238,11 +239,13 @@ impl Estate<'_> {
         };
         let (was, is) = (own.listed.stat.modified, source.stat.modified);
         let older = is < was;
-        if !self.fits(known, source, own) {
-            return None;
-        }
-        let (fate, became) =
-            if older { (Fate::Whole, Became::Replaced) } else { (Fate::Grown, Became::Grown) };
+        let (fate, became) = match self.try_fits(known, source, own) {
+            Ok(true) if older => (Fate::Whole, Became::Replaced),
+            Ok(true) => (Fate::Grown, Became::Grown),
+            Ok(false) => return None,
+            // Of a file that can't be opened now nothing is said but that.
+            Err(_) => (Fate::Whole, Became::Grown),
+        };
         let part = Part { fate, known: Some(self.known[at].take()?.reading) };
         Some(Heir { source: source.clone(), part, became, gone: None })
     }
@@ -302,6 +305,10 @@ impl Estate<'_> {
 
     /// Whether a file begins as another one did, all of it.
     fn fits(&self, known: &Recollection, source: &Source, own: &Known) -> bool {
+        self.try_fits(known, source, own).unwrap_or(false)
+    }
+
+    fn try_fits(&self, known: &Recollection, source: &Source, own: &Known) -> io::Result<bool> {
         let print = &known.fingerprint;
         let plain = source.member.is_none() && own.listed.member.is_none();
         // As long as it was, and written since: nothing was appended, so something may be written over.
@@ -309,11 +316,11 @@ impl Estate<'_> {
             && source.bytes == own.listed.bytes
             && source.stat.modified != own.listed.stat.modified;
         if over && (print.length < source.bytes || !print.is_all()) {
-            return false;
+            return Ok(false);
         }
-        let fits = match &source.member {
-            None if plain && source.bytes < own.listed.bytes => return false,
-            None if source.bytes < print.length => return false,
+        match &source.member {
+            None if plain && source.bytes < own.listed.bytes => Ok(false),
+            None if source.bytes < print.length => Ok(false),
             None => File::open(&source.file).and_then(|mut file| print.fits(&mut file)),
             Some(member) => {
                 let is_log = |name: &str| is_looked_at(name, self.formats);
@@ -321,8 +328,7 @@ impl Estate<'_> {
                 place::open(&source.file, Some(&member))
                     .and_then(|mut content| print.fits_content(&mut content))
             }
-        };
-        fits.unwrap_or(false)
+        }
     }
 
     /// What has no heir is gone, and stays known.

@@ -24,8 +24,8 @@ pub struct News {
     pub revised: Vec<Revision>,
     /// Incidents that later logs show to be none; in order of device, then time.
     pub withdrawn: Vec<Withdrawn>,
-    /// Templates and steps that are affected more often in runs that began since the last night, by an
-    /// exact test; worst first.
+    /// Templates and steps that are affected more often in runs that this night saw first, by an exact
+    /// test; worst first.
     pub worse: Vec<Row>,
     /// Those that are affected less often; clearest first.
     pub fixed: Vec<Row>,
@@ -125,7 +125,8 @@ pub struct Revision {
 /// A field of an incident, before and after.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Changed {
-    /// `mechanism`, `confidence`, `template`, `step`, `attempts`, `blocker` or `exit_code`.
+    /// `mechanism`, `confidence`, `template`, `step`, `attempts`, `blocker`, `exit_code` or
+    /// `withdrawn`.
     pub field: String,
     /// `None` where nothing was known.
     pub before: Option<String>,

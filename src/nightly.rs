@@ -6,8 +6,8 @@ use std::time::{Duration, Instant};
 
 use provtrace_parsers::stamp::Stamp;
 
-use crate::batch::{Batch, Done, Told, hung};
-use crate::belonging;
+use crate::batch::{Batch, Done, Now, Told, hung};
+use crate::belonging::{self, listed};
 use crate::cli::{NewsCondition, NightlyArgs};
 use crate::clock::{self, Window, show_utc};
 use crate::delivery;
@@ -26,7 +26,7 @@ use crate::settings::Settings;
 use crate::sighting::Sightings;
 use crate::store::{DeviceRow, NightRow, Store, pack, unpack};
 use crate::story::{Kept, Request};
-use crate::walk::Skipped;
+use crate::walk::{Moment, Skipped};
 use crate::watch;
 use crate::webhook::Address;
 
@@ -44,8 +44,8 @@ pub fn nightly(args: &NightlyArgs) -> Result<u8, Failure> {
     let webhook = Address::asked(args.webhook.as_deref(), args.webhook_file.as_deref());
     let webhook = webhook.map_err(Failure::Asked)?;
     let (request, settings) = asked(args)?;
-    let mut run = Run::begin(args, &request).map_err(Failure::Asked)?;
-    let share = Arc::new(run.find(args, &request)?);
+    let mut run = Run::begin(args).map_err(Failure::Asked)?;
+    let share = Arc::new(run.find(args, &request, &settings)?);
     let files = outlets.iter().filter_map(|outlet| outlet.path.as_ref());
     delivery::refuse(files.chain(&args.metrics), &share, &args.store)?;
     run.read(args, &share, request, &settings).map_err(Failure::Asked)?;
@@ -78,6 +78,11 @@ fn holds(condition: NewsCondition, news: &News) -> bool {
 
 /// What is asked for, and the same as it is kept.
 fn asked(args: &NightlyArgs) -> Result<(Request, Settings), Failure> {
+    if !args.input.device.is_empty() {
+        return Err(Failure::Asked(
+            "--device: a store knows all devices of its shares; give the folders of those that you want".to_owned(),
+        ));
+    }
     let mut request = intake::request(&args.input, args.tasks.as_deref(), Window::default())?;
     intake::expect(&args.ignore_step, &args.ignore_code, &mut request)?;
     request.kept = Kept::Everything;
@@ -108,13 +113,15 @@ struct Run {
     /// What of the share is not opened again.
     unchanged: u64,
     bytes_found: u64,
+    /// When the share was listed.
+    listed: Moment,
 }
 
 impl Run {
     /// Opens the store, and begins a run, or goes on with one that was broken off.
-    fn begin(args: &NightlyArgs, request: &Request) -> Result<Run, String> {
+    fn begin(args: &NightlyArgs) -> Result<Run, String> {
         let began = Instant::now();
-        let mut store = Store::write(&args.store)?;
+        let store = Store::write(&args.store)?;
         let nights = store.nights(2)?;
         let open = nights.first().filter(|night| night.ended.is_none());
         let mut work = Work::default();
@@ -132,9 +139,6 @@ impl Run {
             ended: None,
             work: pack(&work),
         };
-        store.set_night(&night)?;
-        store.commit()?;
-        debug_assert_eq!(request.kept, Kept::Everything, "facts are made of all that happened");
         let rows = store.devices()?;
         let peak = Arc::new(Peak::default());
         let skipped = BTreeSet::new();
@@ -149,16 +153,26 @@ impl Run {
             skipped,
             unchanged: 0,
             bytes_found: 0,
+            listed: Moment::default(),
         })
     }
 
     /// All that lies on the share; what is known is not opened.
-    fn find(&mut self, args: &NightlyArgs, request: &Request) -> Result<Share, Failure> {
+    fn find(
+        &mut self,
+        args: &NightlyArgs,
+        request: &Request,
+        settings: &Settings,
+    ) -> Result<Share, Failure> {
         let progress = Progress::of_listing(args.no_progress);
         let packed = self.store.sightings().map_err(Failure::Asked)?;
         let seen =
             packed.iter().filter_map(|(path, seen)| Some((path.clone(), unpack(seen).ok()?)));
-        let sightings = Sightings::kept(seen.collect());
+        // What a file is by its contents depends on what is known of formats.
+        let reading = settings.reading();
+        let same = self.store.fact("sightings").map_err(Failure::Asked)? == Some(reading);
+        let sightings = Sightings::kept(if same { seen.collect() } else { BTreeMap::new() });
+        self.listed = sightings.listed;
         let limit = Some(Duration::from_secs(args.file_timeout));
         let share = intake::find_kept(&args.input, request, &sightings, limit)?;
         progress.finish();
@@ -168,6 +182,7 @@ impl Run {
         if fresh != packed {
             self.store.set_sightings(&fresh).map_err(Failure::Asked)?;
         }
+        self.store.set_fact("sightings", &reading).map_err(Failure::Asked)?;
         self.bytes_found = share.devices.iter().map(Device::bytes).sum();
         self.skipped.extend(share.skipped.iter().cloned());
         if share.devices.is_empty() {
@@ -185,7 +200,8 @@ impl Run {
         request: Request,
         settings: &Settings,
     ) -> Result<(), String> {
-        // Not before: of a share that is not there nothing is told otherwise.
+        // Not before: of a share that is not there nothing is told otherwise, and no run is begun.
+        self.store.set_night(&self.night)?;
         self.store.set_fact("settings", settings)?;
         let keys = (settings.reading(), settings.telling());
         let changes = belonging::changes(&self.store, &self.rows, share, &request, keys)?;
@@ -193,13 +209,14 @@ impl Run {
         let there = changes.changed.iter().filter_map(|own| share.devices.get(own.number));
         let (bytes, count) = (there.map(Device::bytes).sum(), changes.changed.len());
         let progress = Arc::new(Progress::of_batch(bytes, count as u64, args.no_progress));
-        let day = self.night.began.get(..10).unwrap_or_default();
+        let began = show_utc(clock::now());
+        let day = began.get(..10).unwrap_or_default();
         let label = format!("{day}, run {}", self.night.number);
-        let night = (label, self.night.began.clone());
+        let now = Now { listed: self.listed, label, began };
         let batch = Arc::new(Batch::new(
             request,
             keys,
-            night,
+            now,
             (Arc::clone(share), changes),
             &self.store.folder,
         ));
@@ -213,10 +230,7 @@ impl Run {
                 done
             }
         };
-        let threads = args.threads.map_or_else(
-            || std::thread::available_parallelism().map_or(1, usize::from),
-            usize::from,
-        );
+        let threads = intake::threads(args.threads);
         let limit = Duration::from_secs(args.file_timeout);
         let mut failed = Ok(());
         watch::each(count, threads, limit, Arc::new(work), |at, done| {
@@ -235,14 +249,16 @@ impl Run {
         if failed.is_err() {
             self.store.roll_back();
         }
-        failed.and_then(|()| self.store.commit())
+        failed?;
+        self.keep_work()?;
+        self.store.commit()
     }
 
     /// Keeps what was made of a device.
     fn keep(&mut self, done: Done) -> Result<(), String> {
         let Done { mut saved, report, before, files, bytes, is_new, absorbed } = done;
         for name in absorbed {
-            self.store.forget(&name)?;
+            self.store.rename(&name, &saved.name)?;
         }
         history::record(&mut self.store, &saved.name, &report.incidents, self.night.number)?;
         let known: BTreeMap<&str, u64> = before
@@ -262,9 +278,17 @@ impl Run {
         self.work.files.add(&files);
         saved.report = pack(&Told { report, firsts });
         self.store.save(&saved)?;
+        if self.store.is_full() {
+            self.keep_work()?;
+            self.store.commit()?;
+        }
+        Ok(())
+    }
+
+    /// Puts down what was done so far.
+    fn keep_work(&mut self) -> Result<(), String> {
         self.night.work = pack(&self.work);
-        self.store.set_night(&self.night)?;
-        self.store.commit_some()
+        self.store.set_night(&self.night)
     }
 
     /// What there is to tell; puts the facts in order.
@@ -365,26 +389,4 @@ impl Run {
             peak_memory: self.peak.bytes(),
         }
     }
-}
-
-/// A share without its devices.
-fn listed(share: &Share) -> Share {
-    Share {
-        skipped: share.skipped.clone(),
-        unrecognised: share.unrecognised.clone(),
-        like_agents: share.like_agents.clone(),
-        other_files: share.other_files,
-        beside: share.beside.clone(),
-        ..Share::default()
-    }
-}
-
-/// What the store says of the share, beside its devices.
-///
-/// # Errors
-/// Of the store.
-pub fn share_of(store: &Store) -> Result<Share, String> {
-    let kept = store.fact("share")?.unwrap_or_default();
-    let (skipped, unrecognised, like_agents, other_files) = kept;
-    Ok(Share { skipped, unrecognised, like_agents, other_files, ..Share::default() })
 }

@@ -62,3 +62,11 @@ pub struct Unread {
     /// Whether reading it again may give more, though it is the same file.
     pub broken: bool,
 }
+
+/// Who is told how far reading is.
+pub struct Watcher<'w> {
+    /// Of bytes, as they are read.
+    pub bytes: &'w dyn Fn(u64),
+    /// Of each source, by its number, as it begins.
+    pub source: &'w dyn Fn(usize),
+}

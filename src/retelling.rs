@@ -2,6 +2,7 @@
 
 use rayon::prelude::*;
 
+use crate::belonging::share_of;
 use crate::chronicle::Chronicle;
 use crate::cli::{FailOn, Format, ReportArgs};
 use crate::clock::Window;
@@ -12,7 +13,6 @@ use crate::discover::Share;
 use crate::failure::Failure;
 use crate::intake;
 use crate::lineage::Memory;
-use crate::nightly::share_of;
 use crate::report::medium;
 use crate::settings::Settings;
 use crate::store::{Store, refuse_within, unpack};

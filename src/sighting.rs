@@ -11,7 +11,7 @@ use crate::bundle::{self, Bundle, Packed};
 use crate::paths::slashed;
 use crate::place::Member;
 use crate::recognise::{Kind, Log, host_name, is_looked_at, recognise};
-use crate::walk::{Found, Stat};
+use crate::walk::{Found, Moment, Stat};
 
 /// What was seen of one file, or member of an archive.
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
@@ -44,6 +44,8 @@ enum Told {
 pub struct Sightings {
     /// Of an earlier run, by path.
     pub known: BTreeMap<String, Sighting>,
+    /// When this one began to list the share.
+    pub listed: Moment,
     /// Of this one, if it is to be kept.
     pub fresh: Option<Mutex<BTreeMap<String, Sighting>>>,
 }
@@ -51,7 +53,7 @@ pub struct Sightings {
 impl Sightings {
     /// What is known of a share, to be brought up to date.
     pub fn kept(known: BTreeMap<String, Sighting>) -> Sightings {
-        Sightings { known, fresh: Some(Mutex::default()) }
+        Sightings { known, listed: Moment::now(), fresh: Some(Mutex::default()) }
     }
 
     /// What was seen of this run's files.
@@ -125,7 +127,9 @@ impl Sightings {
 
     /// Keeps what was seen, unless the file may still change without a trace.
     fn note(&self, found: &Found, put: impl FnOnce(&mut Sighting)) {
-        let Some(fresh) = self.fresh.as_ref().filter(|_| found.stat.is_settled()) else { return };
+        let Some(fresh) = self.fresh.as_ref().filter(|_| found.stat.is_settled(self.listed)) else {
+            return;
+        };
         let mut fresh = fresh.lock().unwrap_or_else(PoisonError::into_inner);
         let sighting = fresh.entry(key(found)).or_default();
         sighting.stat = found.stat;

@@ -1,5 +1,5 @@
 //! What the nightly batch remembers, in a folder: a database of what was read of each device and what was
-//! told of it. Each device is written in one transaction, so that whatever stops a run, what is there is
+//! told of it. Each device is written within one transaction, so that whatever stops a run, what is there is
 //! whole, and the next run goes on.
 
 use std::collections::BTreeMap;
@@ -283,12 +283,9 @@ impl Store {
         Ok(())
     }
 
-    /// Commits, if much was written since the last time.
-    ///
-    /// # Errors
-    /// Of the store.
-    pub fn commit_some(&mut self) -> Result<(), String> {
-        if self.pending >= AT_ONCE { self.commit() } else { Ok(()) }
+    /// Whether much was written since the last commit.
+    pub fn is_full(&self) -> bool {
+        self.pending >= AT_ONCE
     }
 
     /// What was changed is there from now on, whatever happens.

@@ -25,7 +25,7 @@ use crate::paths::{plain, slashed};
 use crate::report::json;
 use crate::retelling::told;
 use crate::settings::Settings;
-use crate::store::{Saved, Store, pack, refuse_within, unpack};
+use crate::store::{IncidentRow, Saved, Store, pack, refuse_within, unpack};
 use crate::story::{self, Kept, Request};
 
 /// Exit status: the store is not whole.
@@ -63,7 +63,9 @@ fn prune(folder: &Path, days: u32) -> Result<u8, String> {
         } else {
             logs += forget_logs(&mut store, &name, &until, &request)?;
         }
-        store.commit_some()?;
+        if store.is_full() {
+            store.commit()?;
+        }
     }
     let nights = store.forget_nights(&until)?;
     store.commit()?;
@@ -115,6 +117,12 @@ fn forget_logs(
     };
     let ids: Vec<&str> = report.incidents.iter().map(|own| own.id.as_str()).collect();
     store.forget_incidents(name, &ids)?;
+    // What is told otherwise since logs were forgotten is no news.
+    for row in store.incidents(name)? {
+        if let Some(own) = report.incidents.iter().find(|own| own.id == row.id) {
+            store.set_incident(name, &IncidentRow { value: pack(own), ..row })?;
+        }
+    }
     let report = pack(&Told { report, firsts: told.firsts });
     store.save(&Saved { report, ..saved })?;
     Ok(forgotten)

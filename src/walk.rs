@@ -66,8 +66,20 @@ impl Stat {
 
     /// Whether it was written so long ago that it can't be written again within the same tick of the
     /// file system's clock: two seconds on FAT.
-    pub fn is_settled(&self) -> bool {
-        nanos(SystemTime::now()) - self.modified > SETTLED
+    /// `listed` is when this was asked for.
+    pub fn is_settled(&self, listed: Moment) -> bool {
+        listed.0 - self.modified > SETTLED
+    }
+}
+
+/// When a share was listed.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Moment(i64);
+
+impl Moment {
+    /// This one.
+    pub fn now() -> Moment {
+        Moment(nanos(SystemTime::now()))
     }
 }
 

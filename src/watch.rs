@@ -76,20 +76,13 @@ pub fn each<R: Send + 'static>(
     // Results wait in memory for who takes them: not many.
     let (sender, receiver) = sync_channel(2);
     let crew = Crew { next, count, work, sender };
-    let mut alive = 0;
-    for _ in 0..threads.max(1).min(count) {
-        crew.join();
-        alive += 1;
-    }
+    (0..threads.max(1).min(count)).for_each(|_| crew.join());
+    let mut left = count;
     let mut at_work: BTreeMap<usize, Arc<Pulse>> = BTreeMap::new();
-    while alive > 0 {
+    while left > 0 {
         let result = match receiver.recv_timeout(LOOK) {
             Ok(News::Begins(item, pulse)) => {
                 at_work.insert(item, pulse);
-                continue;
-            }
-            Ok(News::Leaves) => {
-                alive -= 1;
                 continue;
             }
             // Of who was given up, nothing is taken any more.
@@ -108,6 +101,7 @@ pub fn each<R: Send + 'static>(
             // The one that hangs never leaves: another one takes its place.
             crew.join();
         }
+        left -= 1;
         if !take(item, result) {
             crew.next.store(count, Ordering::Relaxed);
             return;
@@ -130,7 +124,6 @@ impl Drop for Falls {
 enum News<R> {
     Begins(usize, Arc<Pulse>),
     Done(usize, R),
-    Leaves,
 }
 
 /// Who does the work.
@@ -164,8 +157,6 @@ impl<R: Send + 'static> Crew<R> {
                     return;
                 }
             }
-            // Nobody is told if all was stopped.
-            let _ = sender.send(News::Leaves);
         });
     }
 }

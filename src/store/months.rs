@@ -7,13 +7,26 @@ use rusqlite::{Connection, Row};
 use super::rows::{number, signed};
 use super::{Store, params};
 
+/// Whether a text is a month and nothing else: it becomes a folder's name.
+fn is_month(text: &str) -> bool {
+    let digits = |part: &str| part.bytes().all(|byte| byte.is_ascii_digit());
+    text.len() == 7
+        && text
+            .split_once('-')
+            .is_some_and(|(year, month)| year.len() == 4 && digits(year) && digits(month))
+}
+
 impl Store {
     /// The months whose facts have to be written again.
     ///
     /// # Errors
     /// Of the store.
     pub fn stale(&self) -> Result<Vec<String>, String> {
-        self.texts("SELECT month FROM stale ORDER BY month", "")
+        Ok(self
+            .texts("SELECT month FROM stale ORDER BY month", "")?
+            .into_iter()
+            .filter(|own| is_month(own))
+            .collect())
     }
 
     /// A month has to be written again.
@@ -46,7 +59,8 @@ impl Store {
     /// # Errors
     /// Of the store.
     pub fn months(&self) -> Result<Vec<String>, String> {
-        self.texts("SELECT DISTINCT month FROM month ORDER BY month", "")
+        let months = self.texts("SELECT DISTINCT month FROM month ORDER BY month", "")?;
+        Ok(months.into_iter().filter(|own| is_month(own)).collect())
     }
 
     /// The devices that have facts in a month.

@@ -156,6 +156,33 @@ impl Store {
         })
     }
 
+    /// A device is another one now: what was told of it was told of that one.
+    ///
+    /// # Errors
+    /// Of the store.
+    pub fn rename(&mut self, name: &str, to: &str) -> Result<(), String> {
+        self.change(0, |db| {
+            for table in ["incident", "revision"] {
+                let query = format!("UPDATE OR IGNORE {table} SET device = ?2 WHERE device = ?1");
+                db.execute(&query, [name, to])?;
+            }
+            Ok(0)
+        })?;
+        self.forget(name)
+    }
+
+    /// What a run revised of an incident so far, packed.
+    ///
+    /// # Errors
+    /// Of the store.
+    pub fn revision(&self, device: &str, id: &str, night: u64) -> Result<Option<Vec<u8>>, String> {
+        self.with(|db| {
+            let query = "SELECT value FROM revision WHERE device = ?1 AND id = ?2 AND night = ?3";
+            let row = params![device, id, signed(night)];
+            db.prepare_cached(query)?.query_row(row, |row| row.get(0)).optional()
+        })
+    }
+
     /// Forgets the incidents of a device that are not among these.
     ///
     /// # Errors
