@@ -486,7 +486,7 @@ pub enum StoreCommand {
         /// The store that `nightly` keeps
         #[arg(long, value_name = "DIR")]
         store: PathBuf,
-        /// The folder, or the file
+        /// A new folder
         #[arg(value_name = "TO")]
         to: PathBuf,
     },

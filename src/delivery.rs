@@ -27,6 +27,37 @@ pub fn nothing_there(share: &Share, known: usize) -> Failure {
     }
 }
 
+/// Says which devices are not on the share that were there the last time, if any: a part of it may not
+/// be mounted, which is not to be told a week later only.
+pub fn vanished<'d>(devices: impl Iterator<Item = &'d String>, there: usize) -> Option<String> {
+    let devices: Vec<&str> = devices.map(String::as_str).collect();
+    let some = devices.iter().take(5).copied().collect::<Vec<_>>().join(", ");
+    let more = if devices.len() > 5 { ", …" } else { "" };
+    let (count, are) =
+        (devices.len(), if devices.len() == 1 { "device is" } else { "devices are" });
+    (count > 0).then(|| {
+        format!(
+            "{count} {are} not on the share any more, {there} are: {some}{more}; what they said is kept. Is all of it \
+             mounted?"
+        )
+    })
+}
+
+/// Refuses outputs in folders that are not there, before hours of reading.
+///
+/// # Errors
+/// If there is one.
+pub fn need_folders(outlets: &[Outlet]) -> Result<(), Failure> {
+    for path in outlets.iter().filter_map(|outlet| outlet.path.as_ref()) {
+        let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
+        if folder.is_some_and(|folder| !folder.is_dir()) {
+            let shown = slashed(path);
+            return Err(Failure::Asked(format!("{shown}: there is no such folder; make it first")));
+        }
+    }
+    Ok(())
+}
+
 /// Refuses to write to a log, or into the store.
 ///
 /// # Errors
@@ -46,17 +77,19 @@ pub fn refuse<'p>(
 /// Writes the news wherever they are to be read.
 ///
 /// # Errors
-/// If one of them can't be written: the next run tells all of it again.
+/// If one of them can't be written, once the others are: the next run tells all of it again.
 pub fn write(outlets: &[Outlet], news: &News, share: &Share) -> Result<(), Failure> {
+    let mut failed = Ok(());
     for outlet in outlets {
         let write = || -> Result<(), Failure> {
             let mut out = intake::output(outlet.path.as_deref(), share)?;
             outlet::news(outlet.medium, news, style(outlet.path.is_some(), None), &mut out)?;
             Ok(out.finish()?)
         };
-        write().map_err(|failure| told_again(failure, outlet.path.as_deref()))?;
+        let written = write().map_err(|failure| told_again(failure, outlet.path.as_deref()));
+        failed = failed.and(written);
     }
-    Ok(())
+    failed
 }
 
 /// Says which file can't be written, and that nothing is lost.
@@ -82,7 +115,7 @@ pub fn measure(path: &Path, news: &News, share: &Share) {
     };
     if let Err(failure) = write() {
         let why = failure.message();
-        eprintln!("provtrace: --metrics: {}; the next run writes them", harmless(&why));
+        intake::say(&format!("--metrics: {}; the next run writes them", harmless(&why)));
     }
 }
 
@@ -91,6 +124,6 @@ pub fn post(address: &Address, news: &News) {
     let mut told = Vec::new();
     let written = json::write(news, &mut told).map_err(|error| error.to_string());
     if let Err(warning) = written.and_then(|()| address.post(&told)) {
-        eprintln!("provtrace: {warning}");
+        intake::say(&format!("{warning}; nobody posts it again: `-o` and the report have it"));
     }
 }

@@ -1,7 +1,7 @@
 //! What was typed → what is to be done: formats, devices, outputs, the exit status.
 
 use std::cmp::Reverse;
-use std::io;
+use std::io::{self, Write};
 use std::path::{Component, Path, PathBuf};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
@@ -356,8 +356,13 @@ pub fn style(to_file: bool, width: Option<u16>) -> Style {
 pub fn tell_skipped(skipped: &[Skipped]) {
     for skip in skipped {
         let Skipped { path, reason } = skip;
-        eprintln!("provtrace: {}", report::plain::harmless(&format!("{path}: {reason}")));
+        say(&report::plain::harmless(&format!("{path}: {reason}")));
     }
+}
+
+/// Says something on standard error; if nobody listens there any more, that is no failure.
+pub fn say(message: &str) {
+    let _ = writeln!(io::stderr(), "provtrace: {message}");
 }
 
 /// The exit status: that of `--strict` goes before any other.

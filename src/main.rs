@@ -175,7 +175,7 @@ fn main() -> process::ExitCode {
 /// Says something on standard error.
 fn tell(message: &str) {
     let lines: Vec<_> = message.lines().map(report::plain::harmless).collect();
-    eprintln!("provtrace: {}", lines.join("\n"));
+    intake::say(&lines.join("\n"));
 }
 
 /// The command that was typed.

@@ -41,6 +41,7 @@ const DAY: i64 = 86_400;
 /// If nothing could be read, or the store can't be used; what was done until then is kept.
 pub fn nightly(args: &NightlyArgs) -> Result<u8, Failure> {
     let outlets = outlet::outlets(&args.output, args.format).map_err(Failure::Asked)?;
+    delivery::need_folders(&outlets)?;
     let webhook = Address::asked(args.webhook.as_deref(), args.webhook_file.as_deref());
     let webhook = webhook.map_err(Failure::Asked)?;
     let (request, settings) = asked(args)?;
@@ -54,13 +55,14 @@ pub fn nightly(args: &NightlyArgs) -> Result<u8, Failure> {
     // From here on only the store is needed.
     drop(share);
     let (news, ending) = run.tell(args, &there, &listed, &settings).map_err(Failure::Asked)?;
-    delivery::write(&outlets, &news, &listed)?;
+    let written = delivery::write(&outlets, &news, &listed);
     if let Some(path) = &args.metrics {
         delivery::measure(path, &news, &listed);
     }
     if let Some(address) = webhook {
         delivery::post(&address, &news);
     }
+    written?;
     // Only now nobody has to be told again.
     run.end(ending, &news).map_err(Failure::Asked)?;
     tell_skipped(&news.skipped);
@@ -95,6 +97,8 @@ fn asked(args: &NightlyArgs) -> Result<(Request, Settings), Failure> {
 struct Ending {
     night: NightRow,
     told: Option<Outlook>,
+    /// Devices of the store that are not on the share.
+    missing: BTreeSet<String>,
 }
 
 /// A run of the batch.
@@ -303,8 +307,10 @@ impl Run {
         self.keep_share(share)?;
         let mut told = None;
         let outlook: Option<Outlook> = self.store.fact("outlook")?;
-        let missing = self.rows.keys().filter(|device| !there.contains(*device));
-        self.store.set_fact("missing", &missing.collect::<BTreeSet<&String>>())?;
+        let known = self.store.devices()?.into_keys();
+        let missing: BTreeSet<String> = known.filter(|device| !there.contains(device)).collect();
+        let before: BTreeSet<String> = self.store.fact("missing")?.unwrap_or_default();
+        let vanished = delivery::vanished(missing.difference(&before), there.len());
         facts::mend(&mut self.store)?;
         let is_quiet = self.work.devices_changed == 0 && self.store.stale()?.is_empty();
         let frame = |run: &Run| Frame {
@@ -333,8 +339,9 @@ impl Run {
         };
         self.store.commit()?;
         news.run = self.night();
+        news.warnings.extend(vanished);
         let ended = Some(news.run.ended.clone());
-        Ok((news, Ending { night: NightRow { ended, ..self.night.clone() }, told }))
+        Ok((news, Ending { night: NightRow { ended, ..self.night.clone() }, told, missing }))
     }
 
     /// Everything was told.
@@ -345,6 +352,7 @@ impl Run {
         if let Some(told) = &ending.told {
             self.store.set_fact("outlook", told)?;
         }
+        self.store.set_fact("missing", &ending.missing)?;
         self.store.set_night(&ending.night)?;
         self.store.commit()
     }

@@ -160,8 +160,8 @@ impl Store {
                 "{shown}: has other files in it, and is no store; give an empty folder"
             ));
         }
-        // A run that was killed at once leaves an empty file, but no facts.
-        if is_empty(folder) && folder.join("facts").exists() {
+        // A run that was killed at once leaves no file or an empty one, but no facts.
+        if (is_new || is_empty(folder)) && folder.join("facts").exists() {
             return Err(emptied(folder));
         }
         let lock = lock::lock(folder)?;

@@ -186,7 +186,16 @@ fn news_that_could_not_be_written_are_told_the_next_time() {
     let nowhere = ground.path().join("nowhere/news.json");
     let nowhere = nowhere.to_string_lossy();
     let outcome = nightly(&[&ground.share()], &ground.store("store"), &["-o", &nowhere]);
-    assert_failed(&outcome, &["nowhere/news.json", "no such file or folder"]);
+    // Before anything is read.
+    assert_failed(&outcome, &["nowhere/news.json: there is no such folder"]);
+    assert!(!ground.store("store").exists());
+    let nowhere = ground.path().join("folder.json");
+    fs::create_dir(&nowhere).expect("a folder in its place");
+    let (nowhere, good) = (nowhere.to_string_lossy(), ground.path().join("good.json"));
+    let both = ["-o", &nowhere, "-o", &good.to_string_lossy()];
+    let outcome = nightly(&[&ground.share()], &ground.store("store"), &both);
+    assert_failed(&outcome, &["folder.json", "the next run tells these news again"]);
+    assert!(good.is_file(), "the other one is written");
     let news = ground.night("store");
     assert!(!ids(&news).is_empty() && news["run"]["resumed"] == true, "{}", news["run"]);
     assert_eq!(ids(&news), {
@@ -201,6 +210,16 @@ fn news_that_could_not_be_written_are_told_the_next_time() {
     assert_eq!(outcome.status, 2);
     assert_eq!(list(&ground.night("store"), "silent").len(), 8, "told at last");
     assert_eq!(list(&ground.night("store"), "silent").len(), 0, "told twice");
+}
+
+#[test]
+fn devices_that_vanish_are_told_the_next_night_and_once() {
+    let ground = Ground::of(6, 39);
+    ground.night("store");
+    fs::remove_dir_all(device(&ground, 1)).expect("removed");
+    let told = |news: &Value| news["warnings"].to_string().contains("1 device is not on the share");
+    assert!(told(&ground.night("store")));
+    assert!(!told(&ground.night("store")), "told twice");
 }
 
 #[test]

@@ -75,7 +75,7 @@ pub fn is_empty(folder: &Path) -> bool {
 
 /// What is said of one.
 pub fn emptied(folder: &Path) -> String {
-    format!("{}: is empty; {PUT_BACK}", slashed(&folder.join(DATABASE)))
+    format!("{}: is empty or missing; {PUT_BACK}", slashed(&folder.join(DATABASE)))
 }
 
 /// What is said of a store's folder that can't be written to.
