@@ -209,7 +209,8 @@ fn recognise_all(
             (found, kind)
         })
         .collect();
-    let mut logs = Vec::new();
+    // A share may have hundreds of thousands: no more room than they take.
+    let mut logs = Vec::with_capacity(kinds.len());
     for (found, kind) in kinds {
         match kind {
             Kind::Log(log) => logs.push((found, log)),
@@ -243,8 +244,8 @@ fn devices(
     (formats, sightings): (&Formats, &Sightings),
     skipped: &mut Vec<Skipped>,
 ) -> Vec<Device> {
-    let mut named = Vec::new();
     let known = known_devices(&logs);
+    let mut named = Vec::with_capacity(logs.len());
     for (found, log) in logs {
         let name = device_of(&found, &roots[found.root], layout, &known);
         if layout.is_some() && name.is_none() {
