@@ -116,7 +116,7 @@ impl Batch {
                 None => before = told,
             }
         }
-        let bytes_before = bytes_of(&known);
+        let bytes_before = bytes_of(known.iter().map(|own| &own.reading));
         let (device, parts, mut lines) = parted(&found.name, self.heirs(at, known));
         let read = Cell::new(0);
         let numbers = numbers(found, &device);
@@ -135,7 +135,7 @@ impl Batch {
         forget_parts(&mut lines, &mut readings);
         let (sources, readings) = left(device.sources, readings, &mut lines);
         let files = counted(&lines);
-        let is_new = row.is_none() || bytes_of_readings(&readings) != bytes_before;
+        let is_new = row.is_none() || bytes_of(readings.iter()) != bytes_before;
         let (known, seen) = self.known_now(&sources, readings, &lines);
         let (saved, report) = self.told(at, Memory { known, warnings }, seen, is_new);
         let (bytes, absorbed) = (read.get(), absorbs.clone());
@@ -308,12 +308,9 @@ fn counted(lines: &[Line]) -> Files {
     files
 }
 
-fn bytes_of(known: &[Known]) -> u64 {
-    known.iter().filter_map(|own| own.reading.as_ref().ok()).map(|own| own.log.bytes).sum()
-}
-
-fn bytes_of_readings(readings: &[Reading]) -> u64 {
-    readings.iter().filter_map(|own| own.as_ref().ok()).map(|own| own.log.bytes).sum()
+/// Bytes of all logs that were read.
+fn bytes_of<'r>(readings: impl Iterator<Item = &'r Reading>) -> u64 {
+    readings.filter_map(|own| own.as_ref().ok()).map(|own| own.log.bytes).sum()
 }
 
 /// The months in which something of a device lies that facts are kept of, in order, each with what

@@ -174,6 +174,18 @@ pub struct InputArgs {
     pub strict: bool,
 }
 
+/// Which failures are expected.
+#[derive(Debug, Args)]
+pub struct ExpectedArgs {
+    /// Steps whose failures are expected: they are counted, and left out of all lists; * stands for
+    /// anything; can be repeated
+    #[arg(long, value_name = "NAME")]
+    pub ignore_step: Vec<String>,
+    /// An exit code that is expected, as a log or the console shows it; can be repeated
+    #[arg(long, value_name = "CODE", allow_hyphen_values = true)]
+    pub ignore_code: Vec<String>,
+}
+
 /// Where a command writes.
 #[derive(Debug, Args)]
 pub struct OutputArgs {
@@ -203,13 +215,9 @@ pub struct AnalyzeArgs {
     /// Names from the core: CSV with the columns task_id,template[,step]
     #[arg(long, value_name = "FILE")]
     pub tasks: Option<PathBuf>,
-    /// Steps whose failures are expected: they are counted, and left out of all lists; * stands for
-    /// anything; can be repeated
-    #[arg(long, value_name = "NAME")]
-    pub ignore_step: Vec<String>,
-    /// An exit code that is expected, as a log or the console shows it; can be repeated
-    #[arg(long, value_name = "CODE", allow_hyphen_values = true)]
-    pub ignore_code: Vec<String>,
+    /// Which failures are expected.
+    #[command(flatten)]
+    pub expected: ExpectedArgs,
     /// Devices that are read side by side [default: one per core]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1024))]
     pub threads: Option<u16>,
@@ -412,13 +420,9 @@ pub struct NightlyArgs {
     /// Names from the core: CSV with the columns task_id,template[,step]
     #[arg(long, value_name = "FILE")]
     pub tasks: Option<PathBuf>,
-    /// Steps whose failures are expected: they are counted, and left out of all lists; * stands for
-    /// anything; can be repeated
-    #[arg(long, value_name = "NAME")]
-    pub ignore_step: Vec<String>,
-    /// An exit code that is expected, as a log or the console shows it; can be repeated
-    #[arg(long, value_name = "CODE", allow_hyphen_values = true)]
-    pub ignore_code: Vec<String>,
+    /// Which failures are expected.
+    #[command(flatten)]
+    pub expected: ExpectedArgs,
     /// Devices that are read side by side [default: one per core]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1024))]
     pub threads: Option<u16>,

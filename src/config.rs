@@ -294,8 +294,8 @@ mod tests {
         assert_eq!(args.metrics, Some(here("provtrace.prom")));
         assert_eq!((args.webhook, args.webhook_file), (None, Some(here("webhook"))));
         assert_eq!(args.tasks, Some(here("tasks.csv")));
-        assert_eq!(args.ignore_step, ["Print*", "--dash"]);
-        assert_eq!(args.ignore_code, ["-1", "9999"]);
+        assert_eq!(args.expected.ignore_step, ["Print*", "--dash"]);
+        assert_eq!(args.expected.ignore_code, ["-1", "9999"]);
         assert_eq!(warnings, [""; 0]);
         // A flag that is new is in this test, too.
         let flags = flags();
@@ -327,8 +327,8 @@ mod tests {
         assert_eq!(args.input.paths, [PathBuf::from("here"), "there".into()]);
         assert_eq!(args.input.tz.len(), 1);
         assert_eq!(args.output, [PathBuf::from("news.md")]);
-        assert_eq!(args.ignore_step, ["Reboot"]);
-        assert_eq!(args.ignore_code.len(), 2);
+        assert_eq!(args.expected.ignore_step, ["Reboot"]);
+        assert_eq!(args.expected.ignore_code.len(), 2);
         // Of two flags that don't go together, too.
         assert_eq!((args.webhook.as_deref(), args.webhook_file), (Some("http://localhost/"), None));
         assert_eq!((args.threads, args.file_timeout), (Some(8), 30));

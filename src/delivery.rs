@@ -1,18 +1,25 @@
-//! The news of a run → where they are asked for. What nobody reads again tomorrow is a warning if it fails.
+//! Which devices are silent or gone, and where the news of a run go. What nobody reads again tomorrow is a warning
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
+use provtrace_parsers::stamp::Stamp;
+
+use crate::clock::{self, show_utc};
 use crate::discover::Share;
 use crate::failure::Failure;
 use crate::intake::{self, style};
-use crate::news::News;
+use crate::news::{News, Silent};
 use crate::output;
 use crate::paths::{plain, slashed};
 use crate::report::outlet::{self, Outlet};
 use crate::report::plain::harmless;
 use crate::report::{json, metrics};
-use crate::store;
+use crate::store::{self, DeviceRow};
 use crate::webhook::Address;
+
+/// The day in seconds.
+const DAY: i64 = 86_400;
 
 /// Says that a share holds no log, though the store knows so many devices.
 pub fn nothing_there(share: &Share, known: usize) -> Failure {
@@ -25,6 +32,23 @@ pub fn nothing_there(share: &Share, known: usize) -> Failure {
             nothing.message()
         )),
     }
+}
+
+/// Devices that nothing new came of for so many days, each once.
+pub fn silent(
+    devices: &BTreeMap<String, DeviceRow>,
+    days: u32,
+    there: &BTreeSet<String>,
+) -> Vec<Silent> {
+    let Stamp(now) = clock::now();
+    let due = show_utc(Stamp(now - i64::from(days) * DAY * 1000));
+    let due = devices.iter().filter(|(_, row)| !row.told_silent && row.new_at <= due);
+    due.map(|(device, row)| Silent {
+        device: device.clone(),
+        last_new: row.new_at.clone(),
+        gone: !there.contains(device),
+    })
+    .collect()
 }
 
 /// Says which devices are not on the share that were there the last time, if any: a part of it may not

@@ -6,7 +6,6 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde::{Deserialize, Serialize};
 
 use crate::batch::Told;
-use crate::chronicle::Chronicle;
 use crate::clock::read_shown;
 use crate::comparison::{self, Row, Verdict};
 use crate::contract::{Incident, Report, Tool};
@@ -16,7 +15,7 @@ use crate::discover::Share;
 use crate::facts::Names;
 use crate::news::{Fallen, Files, Known, News, Night, Point, Revision, Silent, Trend, Withdrawn};
 use crate::signature::name_templates;
-use crate::store::{IncidentRow, Store, unpack};
+use crate::store::{Store, unpack};
 use crate::story::Request;
 use crate::summary;
 use crate::walk::Skipped;
@@ -170,24 +169,22 @@ pub fn news(
     let night = frame.run.number;
     let (mut reports, firsts) = reports(store, night)?;
     name_templates(&mut reports);
-    let ranking = |error: &dyn std::fmt::Display| format!("the ranking failed: {error}");
-    let periods = summary::sides(&reports, share).map_err(|error| ranking(&error))?;
+    let [before, after] = summary::sides(&reports, share)?;
     let (trends_of, names) =
         (points(store, &reports, &firsts)?, reports.iter().map(names).collect());
-    let (report, _): (Report, Vec<Chronicle>) =
-        summary::summarize_named(reports, share, request).map_err(|error| ranking(&error))?;
-    let [before, after] = periods;
+    let (report, _chronicles) = summary::summarize_named(reports, share, request)?;
     let comparison = comparison::compare(before, after);
     let rows = || comparison.templates.iter().chain(&comparison.steps);
     let with =
         |verdict| -> Vec<Row> { rows().filter(|row| row.verdict == verdict).cloned().collect() };
     let trends = trends(&report, trends_of);
     let known = known(&report);
+    let first = first_seen(store, night)?;
     let outlook =
         Outlook { known, trends: trends.clone(), warnings: report.warnings.clone(), names };
     let news = News {
-        new: new(&report, &ids(store, "first", night)?.into_iter().collect()),
-        revised: revised(store, night, &report)?,
+        new: new(&report, &first),
+        revised: revised(store, night, &report, &first)?,
         withdrawn: withdrawn(store, night)?,
         worse: with(Verdict::Worse),
         fixed: with(Verdict::Better),
@@ -235,18 +232,11 @@ fn known(report: &Report) -> Known {
     }
 }
 
-/// Device and id of incidents that a run saw first, or no more.
-fn ids(store: &Store, column: &str, night: u64) -> Result<Vec<(String, String)>, String> {
-    let rows = store.incidents_of_night(column, night)?;
-    let told = |row: &IncidentRow| {
-        // What one run both found and withdrew was never told.
-        if column == "first" { row.withdrawn.is_none() } else { row.first < night }
-    };
-    Ok(rows
-        .into_iter()
-        .filter(|(_, row)| told(row))
-        .map(|(device, row)| (device, row.id))
-        .collect())
+/// Device and id of incidents that a run saw first; what it withdrew, too, was never told.
+fn first_seen(store: &Store, night: u64) -> Result<BTreeSet<(String, String)>, String> {
+    let rows = store.incidents_of_night("first", night)?.into_iter();
+    let told = rows.filter(|(_, row)| row.withdrawn.is_none());
+    Ok(told.map(|(device, row)| (device, row.id)).collect())
 }
 
 /// Those of a report's incidents, in its order.
@@ -259,8 +249,12 @@ fn find(report: &Report, (device, id): &(String, String)) -> Option<Incident> {
     report.incidents.iter().find(|own| own.id == *id && own.device == *device).cloned()
 }
 
-fn revised(store: &Store, night: u64, report: &Report) -> Result<Vec<Revision>, String> {
-    let new: BTreeSet<(String, String)> = ids(store, "first", night)?.into_iter().collect();
+fn revised(
+    store: &Store,
+    night: u64,
+    report: &Report,
+    new: &BTreeSet<(String, String)>,
+) -> Result<Vec<Revision>, String> {
     let mut revised = Vec::new();
     for row in store.revisions(Some(night))? {
         let key = (row.device, row.id);

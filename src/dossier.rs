@@ -5,18 +5,16 @@ use std::fs::File;
 use std::io::{self, Write};
 
 use provtrace_parsers::format::SourceKind;
-use rayon::prelude::*;
 
 use crate::account;
 use crate::chronicle::Chronicle;
 use crate::cli::EvidenceArgs;
 use crate::contract::{Evidence, Incident, Report};
-use crate::device;
 use crate::discover::{Share, Skipped};
 use crate::excerpt;
 use crate::explanation::{Explanation, explain};
 use crate::failure::Failure;
-use crate::intake::in_parallel;
+use crate::intake::analyze_each;
 use crate::manifest::{self, DeviceNote, Manifest, Original, SameIncident, Status};
 use crate::redaction::Redaction;
 use crate::report::json;
@@ -66,12 +64,8 @@ pub fn analyzed(
     request: &Request,
     args: &EvidenceArgs,
 ) -> Result<(Report, Vec<Chronicle>), Failure> {
-    let devices = in_parallel(args.threads, || {
-        let analyze = |device| device::analyze(device, request, &|_| {});
-        share.devices.par_iter().map(analyze).collect()
-    })?;
-    summary::summarize(devices, share, request)
-        .map_err(|error| Failure::Asked(format!("the ranking failed: {error}")))
+    let devices = analyze_each(share, request, args.threads, &|_| {})?;
+    summary::summarize(devices, share, request).map_err(Failure::Asked)
 }
 
 impl Dossier {

@@ -9,12 +9,11 @@ use std::time::Duration;
 use provtrace_parsers::code::{ExitCode, Notation};
 
 use crate::chronicle::Chronicle;
-use crate::cli::InputArgs;
+use crate::cli::{ExpectedArgs, InputArgs};
 use crate::clock::Window;
-use crate::comparison::Period;
 use crate::contract::Report;
-use crate::device;
-use crate::discover::{self, Device, Share, Skipped, discover};
+use crate::device::{self, DeviceReport};
+use crate::discover::{Device, Share, Skipped, discover};
 use crate::failure::Failure;
 use crate::output::{self, Output};
 use crate::overlays;
@@ -24,12 +23,13 @@ use crate::progress::{self, Progress};
 use crate::report;
 use crate::report::medium::Target;
 use crate::report::table::Style;
-use crate::rereading;
 use crate::sighting::Sightings;
 use crate::story::{Kept, Request};
 use crate::summary;
 use crate::tasks::Tasks;
 
+/// Exit status: the condition of `--fail-on` holds.
+pub const FOUND: u8 = 1;
 /// Exit status: no report could be made.
 pub const NO_REPORT: u8 = 2;
 
@@ -91,7 +91,8 @@ pub fn request(
 ///
 /// # Errors
 /// If a code is none.
-pub fn expect(steps: &[String], codes: &[String], request: &mut Request) -> Result<(), Failure> {
+pub fn expect(expected: &ExpectedArgs, request: &mut Request) -> Result<(), Failure> {
+    let ExpectedArgs { ignore_step: steps, ignore_code: codes } = expected;
     let formats = &mut request.formats;
     request.ignores = !(steps.is_empty() && codes.is_empty());
     formats.expected.steps.extend(steps.iter().cloned());
@@ -104,29 +105,6 @@ pub fn expect(steps: &[String], codes: &[String], request: &mut Request) -> Resu
         formats.expected.codes.push(formats.codes.meaning(&read).value);
     }
     Ok(())
-}
-
-/// The two reports that are compared, the earlier one first; `output` is none of them.
-///
-/// # Errors
-/// If there are not two, or one is no report.
-pub fn reports(typed: &[PathBuf], output: Option<&Path>) -> Result<[Period; 2], Failure> {
-    let [before, after] = typed else {
-        return Err(Failure::Asked(
-            "compare takes two reports, BEFORE and AFTER (analyze PATH… -o report.json); or logs, with \
-             --at TIME"
-                .to_owned(),
-        ));
-    };
-    let output = output.and_then(|path| path.canonicalize().ok());
-    for path in typed {
-        if output.is_some() && path.canonicalize().ok() == output {
-            let shown = discover::slashed(path);
-            return Err(Failure::Asked(format!("{shown}: is compared; write to another file")));
-        }
-    }
-    let read = |path: &Path| rereading::read(path).map_err(Failure::Asked);
-    Ok([read(before)?, read(after)?])
 }
 
 /// The devices that are asked for.
@@ -230,20 +208,31 @@ pub fn read(
     no_progress: bool,
 ) -> Result<(Report, Vec<Chronicle>), Failure> {
     let progress = Progress::new(share, no_progress);
-    let devices = in_parallel(threads, || {
-        let analyze =
-            |device: &Device| device::analyze(device, request, &|bytes| progress.read(bytes));
-        largest_first(&share.devices, analyze)
-    })?;
+    let devices = analyze_each(share, request, threads, &|bytes| progress.read(bytes))?;
     progress.finish();
-    let (report, chronicles) = summary::summarize(devices, share, request)
-        .map_err(|error| Failure::Asked(format!("the ranking failed: {error}")))?;
+    let (report, chronicles) =
+        summary::summarize(devices, share, request).map_err(Failure::Asked)?;
     let skipped = &report.coverage.skipped;
     tell_skipped(skipped);
     if report.coverage.files == 0 {
         return Err(nothing_readable(share, skipped.len()));
     }
     Ok((report, chronicles))
+}
+
+/// Every device by itself, side by side, in their order; `progress` is told of bytes.
+///
+/// # Errors
+/// If the system gives no threads.
+pub fn analyze_each(
+    share: &Share,
+    request: &Request,
+    threads: Option<u16>,
+    progress: &(dyn Fn(u64) + Sync),
+) -> Result<Vec<DeviceReport>, Failure> {
+    in_parallel(threads, || {
+        largest_first(&share.devices, |device| device::analyze(device, request, &progress))
+    })
 }
 
 /// Does `work` for every device, the largest ones first, so that all threads end together; what it

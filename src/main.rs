@@ -139,8 +139,8 @@ use crate::config::Expanded;
 use crate::discover::Skipped;
 use crate::failure::Failure;
 use crate::intake::{
-    NO_REPORT, expect, find, finish, in_parallel, nothing_readable, output, read, request, status,
-    style, tell_skipped,
+    FOUND, NO_REPORT, expect, find, finish, in_parallel, nothing_readable, output, read, request,
+    status, style, tell_skipped,
 };
 use crate::output::Output;
 use crate::progress::Progress;
@@ -152,8 +152,6 @@ use crate::story::{Kept, Request};
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
-/// Exit status: the condition of `--fail-on` holds.
-const FOUND: u8 = 1;
 /// Devices that are read before what is known of them is put together.
 const AT_A_TIME: usize = 32;
 
@@ -209,7 +207,7 @@ fn analyze(args: &AnalyzeArgs) -> Result<u8, Failure> {
     intake::refuse_terminal(&targets)?;
     request.kept =
         targets.iter().map(|target| target.medium.needs()).max().unwrap_or(Kept::Nothing);
-    expect(&args.ignore_step, &args.ignore_code, &mut request)?;
+    expect(&args.expected, &mut request)?;
     let share = find(&args.input, &request)?;
     if share.devices.len() == 1 && targets.iter().any(|target| target.medium == Format::Table) {
         // Its story goes first, with its picture.

@@ -4,8 +4,6 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use provtrace_parsers::stamp::Stamp;
-
 use crate::batch::{Batch, Done, Now, Told, hung};
 use crate::belonging::{self, listed};
 use crate::cli::{NewsCondition, NightlyArgs};
@@ -16,9 +14,9 @@ use crate::discover::{Device, Share};
 use crate::facts;
 use crate::failure::Failure;
 use crate::history;
-use crate::intake::{self, tell_skipped};
+use crate::intake::{self, FOUND, tell_skipped};
 use crate::memory::Peak;
-use crate::news::{News, Night, Silent};
+use crate::news::{News, Night};
 use crate::overlays;
 use crate::progress::Progress;
 use crate::report::outlet;
@@ -29,11 +27,6 @@ use crate::story::{Kept, Request};
 use crate::walk::{Moment, Skipped};
 use crate::watch;
 use crate::webhook::Address;
-
-/// Exit status: the condition of `--fail-on` holds.
-const FOUND: u8 = 1;
-/// The day in seconds.
-const DAY: i64 = 86_400;
 
 /// `nightly`: the stages, one call each.
 ///
@@ -86,7 +79,7 @@ fn asked(args: &NightlyArgs) -> Result<(Request, Settings), Failure> {
         ));
     }
     let mut request = intake::request(&args.input, args.tasks.as_deref(), Window::default())?;
-    intake::expect(&args.ignore_step, &args.ignore_code, &mut request)?;
+    intake::expect(&args.expected, &mut request)?;
     request.kept = Kept::Everything;
     let overlays = overlays::in_force(&args.input.formats).map_err(Failure::Asked)?;
     let settings = Settings::of(&request, &overlays);
@@ -303,11 +296,12 @@ impl Run {
         share: &Share,
         settings: &Settings,
     ) -> Result<(News, Ending), String> {
-        let silent = self.silent(args, there)?;
+        let devices = self.store.devices()?;
+        let silent = delivery::silent(&devices, args.silent_after, there);
         self.keep_share(share)?;
         let mut told = None;
         let outlook: Option<Outlook> = self.store.fact("outlook")?;
-        let known = self.store.devices()?.into_keys();
+        let known = devices.into_keys();
         let missing: BTreeSet<String> = known.filter(|device| !there.contains(device)).collect();
         let before: BTreeSet<String> = self.store.fact("missing")?.unwrap_or_default();
         let vanished = delivery::vanished(missing.difference(&before), there.len());
@@ -355,21 +349,6 @@ impl Run {
         self.store.set_fact("missing", &ending.missing)?;
         self.store.set_night(&ending.night)?;
         self.store.commit()
-    }
-
-    /// Devices that nothing new came of for so long, each once.
-    fn silent(&self, args: &NightlyArgs, there: &BTreeSet<String>) -> Result<Vec<Silent>, String> {
-        let Stamp(now) = clock::now();
-        let due = show_utc(Stamp(now - i64::from(args.silent_after) * DAY * 1000));
-        let mut silent = Vec::new();
-        for (device, row) in self.store.devices()? {
-            if row.told_silent || row.new_at > due {
-                continue;
-            }
-            let gone = !there.contains(&device);
-            silent.push(Silent { device, last_new: row.new_at, gone });
-        }
-        Ok(silent)
     }
 
     /// What reports say of the share, beside its devices.

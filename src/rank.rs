@@ -2,7 +2,9 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use polars::prelude::{DataFrame, NamedFrom, PolarsResult, Series, SortMultipleOptions};
+use polars::prelude::{
+    DataFrame, NamedFrom, PolarsError, PolarsResult, Series, SortMultipleOptions,
+};
 
 use crate::chance::Share;
 use crate::citation::to_tenth;
@@ -13,7 +15,23 @@ use crate::device::DeviceReport;
 ///
 /// # Errors
 /// None that input can cause: the columns are made here.
-pub fn templates(devices: &[DeviceReport]) -> PolarsResult<Vec<TemplateRow>> {
+pub fn templates(devices: &[DeviceReport]) -> Result<Vec<TemplateRow>, String> {
+    template_rows(devices).map_err(failed)
+}
+
+/// Ranks steps: by `rate_low`, then incidents, both falling, then template and name.
+///
+/// # Errors
+/// None that input can cause: the columns are made here.
+pub fn steps(devices: &[DeviceReport]) -> Result<Vec<StepRow>, String> {
+    step_rows(devices).map_err(failed)
+}
+
+fn failed(error: PolarsError) -> String {
+    format!("the ranking failed: {error}")
+}
+
+fn template_rows(devices: &[DeviceReport]) -> PolarsResult<Vec<TemplateRow>> {
     let frame = runs(devices)?;
     let mut rows = Vec::new();
     for group in groups(&frame, &["template"])? {
@@ -82,11 +100,7 @@ fn runs(devices: &[DeviceReport]) -> PolarsResult<DataFrame> {
     ])
 }
 
-/// Ranks steps: by `rate_low`, then incidents, both falling, then template and name.
-///
-/// # Errors
-/// None that input can cause: the columns are made here.
-pub fn steps(devices: &[DeviceReport]) -> PolarsResult<Vec<StepRow>> {
+fn step_rows(devices: &[DeviceReport]) -> PolarsResult<Vec<StepRow>> {
     let runs = devices.iter().flat_map(|device| &device.runs);
     let all: Vec<_> = runs
         .flat_map(|run| {

@@ -11,7 +11,7 @@ use crate::device::{self, DeviceReport};
 use crate::digest;
 use crate::discover::Share;
 use crate::failure::Failure;
-use crate::intake;
+use crate::intake::{self, FOUND};
 use crate::lineage::Memory;
 use crate::report::medium;
 use crate::settings::Settings;
@@ -19,8 +19,6 @@ use crate::store::{Store, refuse_within, unpack};
 use crate::story::{self, Kept, Request};
 use crate::summary;
 
-/// Exit status: the condition of `--fail-on` holds.
-const FOUND: u8 = 1;
 /// Devices that are told at once.
 const AT_ONCE: usize = 256;
 
@@ -66,8 +64,7 @@ pub fn told(store: &Store, window: Window, kept: Kept) -> Result<(Report, Vec<Ch
         (retold(store, &request)?, digest::Firsts::new())
     };
     let share = share_of(store)?;
-    let told = summary::summarize(reports, &share, &request);
-    told.map_err(|error| format!("the ranking failed: {error}"))
+    summary::summarize(reports, &share, &request)
 }
 
 /// The reports of all devices, told again from what is remembered of their logs.

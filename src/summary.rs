@@ -2,8 +2,6 @@
 
 use std::collections::BTreeMap;
 
-use polars::prelude::PolarsResult;
-
 use crate::chronicle::Chronicle;
 use crate::comparison::{Period, Tally};
 use crate::contract::{
@@ -27,7 +25,7 @@ pub fn summarize(
     mut devices: Vec<DeviceReport>,
     share: &Share,
     request: &Request,
-) -> PolarsResult<(Report, Vec<Chronicle>)> {
+) -> Result<(Report, Vec<Chronicle>), String> {
     name_templates(&mut devices);
     summarize_named(devices, share, request)
 }
@@ -41,7 +39,7 @@ pub fn summarize_named(
     mut devices: Vec<DeviceReport>,
     share: &Share,
     request: &Request,
-) -> PolarsResult<(Report, Vec<Chronicle>)> {
+) -> Result<(Report, Vec<Chronicle>), String> {
     let chronicles = chronicles(&mut devices);
     let templates = rank::templates(&devices)?;
     let steps = rank::steps(&devices)?;
@@ -96,7 +94,7 @@ pub fn summarize_named(
 ///
 /// # Errors
 /// See [`rank::templates`].
-pub fn periods(mut devices: Vec<DeviceReport>, share: &Share) -> PolarsResult<[Period; 2]> {
+pub fn periods(mut devices: Vec<DeviceReport>, share: &Share) -> Result<[Period; 2], String> {
     name_templates(&mut devices);
     sides(&devices, share)
 }
@@ -105,7 +103,7 @@ pub fn periods(mut devices: Vec<DeviceReport>, share: &Share) -> PolarsResult<[P
 ///
 /// # Errors
 /// See [`rank::templates`].
-pub fn sides(devices: &[DeviceReport], share: &Share) -> PolarsResult<[Period; 2]> {
+pub fn sides(devices: &[DeviceReport], share: &Share) -> Result<[Period; 2], String> {
     let formats = coverage::merged(devices.iter().map(|device| &device.formats));
     let caution = coverage::caution(&formats, &share.like_agents);
     let period = |later: bool| {
@@ -120,7 +118,7 @@ pub fn sides(devices: &[DeviceReport], share: &Share) -> PolarsResult<[Period; 2
                 Tally { runs: row.attempts, affected: row.incidents, workaround: 0, unknown: 0 };
             ((row.template, Some(row.step)), tally)
         });
-        PolarsResult::Ok(Period {
+        Ok::<_, String>(Period {
             source: String::new(),
             devices: side.iter().filter(|device| !device.runs.is_empty()).count() as u64,
             caution: caution.clone(),

@@ -171,17 +171,15 @@ const HOMES: [(&str, &[&str]); 43] = [
     ("minijinja", &["src/report/html.rs"]),
     ("parquet", &["src/report/columns.rs"]),
     ("postcard", &["src/store.rs"]),
-    ("polars", &["src/rank.rs", "src/summary.rs"]),
+    ("polars", &["src/rank.rs"]),
     (
         "rayon",
         &[
             "src/discover.rs",
-            "src/dossier.rs",
             "src/evidence.rs",
             "src/intake.rs",
             "src/learn.rs",
             "src/main.rs",
-            "src/periods.rs",
             "src/retelling.rs",
             "src/understanding.rs",
             "src/walk.rs",
