@@ -377,8 +377,8 @@ pub struct ExplainArgs {
 #[command(
     override_usage = "provtrace nightly [OPTIONS] --store <DIR> <PATH>...\n       \
                       provtrace nightly [OPTIONS] --config <FILE> [PATH]...",
-    after_help = "Exit status: 0 the store is up to date; 1 it is, and a condition of --fail-on holds; 2 it is \
-                  not: the next run goes on from there. See docs/RUNNING.md"
+    after_help = "Exit status: 0 the store is up to date; 1 it is, and a condition of --fail-on holds; 2 the \
+                  run is not done: the next one goes on from there. See docs/RUNNING.md"
 )]
 pub struct NightlyArgs {
     /// What is read.

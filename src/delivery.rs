@@ -1,4 +1,5 @@
-//! Which devices are silent or gone, and where the news of a run go. What nobody reads again tomorrow is a warning
+//! Which devices went silent or are not there; the news of a run → where they are asked for. What nobody reads
+//! again tomorrow is a warning if it fails.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
