@@ -295,8 +295,8 @@ impl References {
         if log.kind == SourceKind::Provisioning {
             self.agent[epoch].push(logged);
         }
-        if let Event::ProcessCreated { arguments, .. } = &entry.event
-            && let Some(task) = formats.arguments.task_of(arguments)
+        if let Event::ProcessCreated(child) = &entry.event
+            && let Some(task) = formats.arguments.task_of(&child.arguments)
         {
             let none = vec![Vec::new(); self.all.len()];
             self.tasks.entry(task.to_owned()).or_insert(none)[epoch].push(logged);

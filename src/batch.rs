@@ -129,7 +129,7 @@ impl Batch {
             source: &|part| pulse.part(numbers[part]),
         };
         let formats = &self.request.formats;
-        let (readings, warnings) = read_parts(&device, parts, formats, true, &watcher);
+        let (readings, warnings) = read_parts(&device, parts, formats, &watcher);
         pulse.rest();
         let mut readings: Vec<Option<Reading>> = readings.into_iter().map(Some).collect();
         forget_parts(&mut lines, &mut readings);

@@ -153,7 +153,7 @@ mod tests {
     const KNOWN: [Known; 3] = [Known::Burst, Known::Scheduler, Known::EventLog];
 
     fn end(millis: i64, known: Known) -> End {
-        End { at: Stamp(millis), known, entry: EntryRef { source: 0, entry: 0 } }
+        End { at: Stamp(millis), known, entry: EntryRef::new(0, 0) }
     }
 
     fn lifetime(program: Program, start: i64, length: i64, known: usize) -> Lifetime {

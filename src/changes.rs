@@ -127,7 +127,7 @@ pub fn find(logs: &DeviceLogs, clock: &Clock) -> (Vec<Change>, Vec<Seen>) {
 
 /// When the agent's programs were started, as the provisioning agent logged it, in order.
 fn starts_of_product(logs: &DeviceLogs) -> Vec<Stamp> {
-    let is_start = |event: &Event| matches!(event, Event::ProcessCreated { program, .. } if Program::of_path(program).is_some());
+    let is_start = |event: &Event| matches!(event, Event::ProcessCreated(child) if Program::of_path(&child.program).is_some());
     let agent = logs.sources.iter().filter(|log| log.kind == SourceKind::Provisioning);
     let starts = agent.flat_map(|log| &log.entries).filter(|entry| is_start(&entry.event));
     let mut starts: Vec<Stamp> = starts.filter_map(|entry| entry.logged).collect();

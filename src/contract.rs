@@ -245,7 +245,7 @@ impl Code {
     pub fn new(code: &ExitCode, codes: &CodeTable) -> Code {
         let meaning = codes.meaning(code);
         Code {
-            raw: code.raw.clone(),
+            raw: code.raw.to_string(),
             hex: hex(meaning.value),
             component: codes.component(meaning.value),
             code: meaning.value & 0xFFFF,

@@ -329,7 +329,7 @@ pub fn tells(kind: SourceKind, event: &Event) -> bool {
     );
     let is_step = matches!(
         event,
-        Event::ProcessCreated { .. } | Event::ProcessExited { .. } | Event::ActionBegins { .. }
+        Event::ProcessCreated(_) | Event::ProcessExited { .. } | Event::ActionBegins { .. }
     );
     match kind {
         SourceKind::Provisioning => is_step,

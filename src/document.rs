@@ -38,7 +38,11 @@ pub fn read(
     let mut offset = 0;
     for (at, whole) in decoded.split_inclusive('\n').enumerate() {
         let line = whole.trim_end_matches(['\r', '\n']);
-        let event = if at == told_by { state.take().map(Event::TaskState) } else { None };
+        let event = if at == told_by {
+            state.take().map(|state| Event::TaskState(Box::new(state)))
+        } else {
+            None
+        };
         let outcome = match (&event, known) {
             (Some(_), _) => Outcome::Event,
             (None, true) => Outcome::Noise,

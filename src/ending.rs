@@ -167,7 +167,7 @@ impl Case<'_> {
         let own = (first..after).rfind(|step| start(*step) == child.created);
         let unparented = (first..after).rfind(|step| {
             let entry = start(*step);
-            steps[*step].at > child.at && entry.source != child.created.source
+            steps[*step].at > child.at && entry.source() != child.created.source()
         });
         let other = Last { at: child.at, entry: child.created, child: Some(child), step: None };
         Some(unparented.or(own).map_or(other, of_step))
@@ -336,7 +336,7 @@ impl Case<'_> {
             for (entry, record) in log.entries.iter().enumerate() {
                 let Some(at) = record.stamp else { continue };
                 if at > from && until.is_none_or(|until| at < until) {
-                    last = last.max(Some((at, EntryRef { source, entry })));
+                    last = last.max(Some((at, EntryRef::new(source, entry))));
                 }
             }
         }
@@ -381,7 +381,7 @@ fn last_in_file<'i, T>(
     place: impl Fn(&T) -> (Stamp, EntryRef),
 ) -> Option<&'i T> {
     let (_, last) = items.clone().map(&place).max()?;
-    items.filter(|item| place(item).1.source == last.source).max_by_key(|item| place(item).1)
+    items.filter(|item| place(item).1.source() == last.source()).max_by_key(|item| place(item).1)
 }
 
 fn lasted(own: &Lifetime) -> i64 {

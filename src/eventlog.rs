@@ -123,7 +123,7 @@ impl EventLog<'_> {
         let place = (number, offset, length);
         match process(&mut self.processes, &json.data, utc) {
             Some((seen, text)) => {
-                let event = Some(Event::ProcessSeen(seen));
+                let event = Some(Event::ProcessSeen(Box::new(seen)));
                 self.give(Outcome::Event, event, place, &text, sink);
             }
             None => self.give(Outcome::Noise, None, place, &kind(&json.data), sink),

@@ -101,8 +101,8 @@ struct Run {
 
 impl Run {
     fn add(&mut self, event: &Event) {
-        if let Event::ProcessCreated { program, .. } = event {
-            *self = Run { at_work: Some(Program::of_path(program)), ended: None };
+        if let Event::ProcessCreated(child) = event {
+            *self = Run { at_work: Some(Program::of_path(&child.program)), ended: None };
         } else if matches!(event, Event::ProcessExited { .. }) {
             self.ended = self.at_work.take().or(self.ended);
         } else if matches!(event, Event::SessionBegins { .. }) {
@@ -119,7 +119,7 @@ impl Run {
                 matches!(events.find(|event| is_process(event)), Some(Event::ProcessExited { .. }))
             }
             (None, Some(Some(_))) => {
-                matches!(events.find(|event| is_process(event)), Some(Event::ProcessCreated { .. }))
+                matches!(events.find(|event| is_process(event)), Some(Event::ProcessCreated(_)))
             }
             (Some(None), _) | (None, Some(None) | None) => false,
         }
@@ -130,7 +130,7 @@ impl Run {
 fn is_process(event: &Event) -> bool {
     matches!(
         event,
-        Event::ProcessCreated { .. } | Event::ProcessExited { .. } | Event::SessionBegins { .. }
+        Event::ProcessCreated(_) | Event::ProcessExited { .. } | Event::SessionBegins { .. }
     )
 }
 

@@ -14,20 +14,38 @@ pub const SLACK: i64 = 3;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct EntryRef {
     /// Index into `sources`.
-    pub source: usize,
+    source: u32,
     /// Index into `entries`.
-    pub entry: usize,
+    entry: u32,
+}
+
+impl EntryRef {
+    /// The record with such indices into `sources` and `entries`: neither has four billion.
+    pub fn new(source: usize, entry: usize) -> EntryRef {
+        let index = |at: usize| u32::try_from(at).unwrap_or(u32::MAX);
+        EntryRef { source: index(source), entry: index(entry) }
+    }
+
+    /// Index into `sources`.
+    pub fn source(self) -> usize {
+        self.source as usize
+    }
+
+    /// Index into `entries`.
+    pub fn entry(self) -> usize {
+        self.entry as usize
+    }
 }
 
 impl DeviceLogs {
     /// The record at a place.
     pub fn entry(&self, at: EntryRef) -> &Entry {
-        &self.sources[at.source].entries[at.entry]
+        &self.sources[at.source()].entries[at.entry()]
     }
 
     /// The log of a place.
     pub fn source(&self, at: EntryRef) -> &SourceLog {
-        &self.sources[at.source]
+        &self.sources[at.source()]
     }
 }
 
@@ -259,12 +277,12 @@ impl Lifetime {
             | Event::SessionBegins { .. }
             | Event::ActionBegins { .. }
             | Event::ActionResult { .. }
-            | Event::ProcessCreated { .. }
+            | Event::ProcessCreated(_)
             | Event::ProcessExited { .. }
             | Event::DownloadFailed
-            | Event::Launched { .. }
-            | Event::Armed { .. }
-            | Event::Scheduled { .. }
+            | Event::Launched(_)
+            | Event::Armed(_)
+            | Event::Scheduled(_)
             | Event::PolicyArrives
             | Event::HolderSeen
             | Event::TaskState(_)

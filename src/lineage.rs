@@ -17,7 +17,6 @@ use crate::place::{self, Member};
 use crate::provision::GONE;
 use crate::recognise::is_looked_at;
 use crate::recollection::{Fate, Part, Reading, Recollection};
-use crate::rereader;
 use crate::walk::Stat;
 
 /// Most files that are opened to find the one that another one became, for each device.
@@ -67,8 +66,10 @@ pub struct Memory {
 impl Memory {
     /// The device's records, as its timeline is made of them.
     pub fn logs(self, device: &str) -> DeviceLogs {
-        let readings = self.known.into_iter().map(|own| (own.listed.shown, own.reading));
-        rereader::logs(device, readings, self.warnings)
+        let mut logs = DeviceLogs { device: device.to_owned(), ..DeviceLogs::default() };
+        self.known.into_iter().for_each(|own| logs.add(&own.listed.shown, own.reading));
+        logs.warnings.extend(self.warnings);
+        logs
     }
 }
 

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use provtrace_parsers::code::ExitCode;
-use provtrace_parsers::event::{ActionOutcome, Event};
+use provtrace_parsers::event::{ActionOutcome, Creation, Event};
 use provtrace_parsers::format::{Formats, SourceKind};
 use provtrace_parsers::stamp::Stamp;
 
@@ -119,9 +119,9 @@ fn read_family(logs: &DeviceLogs, places: &[EntryRef], formats: &Formats, read: 
             read.without_stamp += u64::from(entry.event != Event::Alive);
             continue;
         };
-        if let Event::ProcessCreated { program, arguments } = &entry.event {
+        if let Event::ProcessCreated(created) = &entry.event {
             open.entry(thread).or_default().push(read.children.len());
-            read.children.push(child(formats, program, arguments, stamp, *place));
+            read.children.push(child(formats, created, stamp, *place));
         } else if let Event::ProcessExited { code } = &entry.event {
             match open.get_mut(&thread).and_then(Vec::pop) {
                 Some(child) => {
@@ -148,10 +148,11 @@ fn read_family(logs: &DeviceLogs, places: &[EntryRef], formats: &Formats, read: 
     }
 }
 
-fn child(formats: &Formats, path: &str, arguments: &str, at: Stamp, created: EntryRef) -> Child {
+fn child(formats: &Formats, creation: &Creation, at: Stamp, created: EntryRef) -> Child {
+    let Creation { program: path, arguments } = creation;
     let known = &formats.arguments;
     Child {
-        path: path.to_owned(),
+        path: path.clone(),
         program: Program::of_path(path),
         task: known.task_of(arguments).map(str::to_owned),
         task_name: known.task_name_of(arguments).map(str::to_owned),

@@ -4,8 +4,9 @@ use provtrace_parsers::stamp::DateOrder;
 use serde::{Deserialize, Serialize};
 
 use crate::dates::Dates;
+use crate::discover::Skipped;
 use crate::fingerprint::Fingerprint;
-use crate::ingest::{Kept, SourceLog};
+use crate::ingest::{DeviceLogs, Kept, SourceLog};
 use crate::source::Place;
 
 /// What is remembered of a source that was read.
@@ -69,4 +70,19 @@ pub struct Watcher<'w> {
     pub bytes: &'w dyn Fn(u64),
     /// Of each source, by its number, as it begins.
     pub source: &'w dyn Fn(usize),
+}
+
+impl DeviceLogs {
+    /// Takes what was read of a source.
+    pub fn add(&mut self, path: &str, reading: Reading) {
+        let skipped = |reason: String| Skipped { path: path.to_owned(), reason };
+        match reading {
+            Ok(known) => {
+                self.skipped.extend(known.skipped.into_iter().map(skipped));
+                self.warnings.extend(known.warnings.iter().map(|why| format!("{path}: {why}")));
+                self.sources.push(known.log);
+            }
+            Err(unread) => self.skipped.push(skipped(unread.reason)),
+        }
+    }
 }

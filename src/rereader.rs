@@ -6,7 +6,7 @@ use provtrace_parsers::stamp::DateOrder;
 
 use crate::bundle;
 use crate::dates::{DateOrders, Dates};
-use crate::discover::{Device, Skipped, Source};
+use crate::discover::{Device, Source};
 use crate::ingest::{DeviceLogs, Keeper, MOST_TEXT, SourceLog, read_open, text_of};
 use crate::recognise::is_looked_at;
 use crate::recollection::{Fate, Part, Reading, Recollection, Unread, Watcher};
@@ -21,20 +21,22 @@ const NOT_AGAIN: &str = "it is no longer there to be read again, with the order 
 
 /// Reads all sources of a device. `progress` is told of bytes as they are read.
 pub fn read_device(device: &Device, formats: &Formats, progress: &dyn Fn(u64)) -> DeviceLogs {
+    let mut logs = DeviceLogs { device: device.name.clone(), ..DeviceLogs::default() };
     let parts = device.sources.iter().map(|_| Part { fate: Fate::Whole, known: None });
     let watcher = Watcher { bytes: progress, source: &|_| {} };
-    let (readings, warnings) = read_parts(device, parts.collect(), formats, false, &watcher);
-    let paths = device.sources.iter().map(|source| source.shown.clone());
-    logs(&device.name, paths.zip(readings), warnings)
+    let dates = DateOrders::new(device, formats);
+    let mut reader = Parts::new(dates, formats, false, progress);
+    reader.each(device, parts, &watcher, &mut |source, reading| logs.add(&source.shown, reading));
+    logs.warnings.extend(reader.dates.warnings);
+    logs
 }
 
-/// Reads a device's sources, one part each; `remember`: they are to be resumed another time. Also gives
-/// what a reader should know of all together.
+/// Reads a device's sources, one part each, to be resumed another time. Also gives what a reader should
+/// know of all together.
 pub fn read_parts(
     device: &Device,
     parts: Vec<Part>,
     formats: &Formats,
-    remember: bool,
     watcher: &Watcher<'_>,
 ) -> (Vec<Reading>, Vec<String>) {
     let mut dates = DateOrders::new(device, formats);
@@ -43,48 +45,10 @@ pub fn read_parts(
             dates.known.insert(source.shown.clone(), known.dates.clone());
         }
     }
-    let mut reader = Parts {
-        dates,
-        formats,
-        buffer: Vec::new(),
-        room: MOST_TEXT,
-        remember,
-        progress: watcher.bytes,
-    };
     let mut readings = Vec::with_capacity(parts.len());
-    for (at, (source, part)) in device.sources.iter().zip(parts).enumerate() {
-        (watcher.source)(at);
-        let reading = reader.part(source, part);
-        source.release(device.sources.get(at + 1));
-        if let Ok(known) = &reading {
-            reader.room = reader.room.saturating_sub(text_of(&known.log.entries));
-        }
-        readings.push(reading);
-    }
-    device.release();
+    let mut reader = Parts::new(dates, formats, true, watcher.bytes);
+    reader.each(device, parts.into_iter(), watcher, &mut |_, reading| readings.push(reading));
     (readings, reader.dates.warnings.into_iter().collect())
-}
-
-/// The records of a device, as its timeline is made of them; each source with its path as it is shown.
-pub fn logs(
-    device: &str,
-    readings: impl Iterator<Item = (String, Reading)>,
-    warnings: Vec<String>,
-) -> DeviceLogs {
-    let mut logs = DeviceLogs { device: device.to_owned(), ..DeviceLogs::default() };
-    for (path, reading) in readings {
-        let skipped = |reason: String| Skipped { path: path.clone(), reason };
-        match reading {
-            Ok(known) => {
-                logs.skipped.extend(known.skipped.into_iter().map(skipped));
-                logs.warnings.extend(known.warnings.iter().map(|why| format!("{path}: {why}")));
-                logs.sources.push(known.log);
-            }
-            Err(unread) => logs.skipped.push(skipped(unread.reason)),
-        }
-    }
-    logs.warnings.extend(warnings);
-    logs
 }
 
 /// Reads the parts of one device.
@@ -98,7 +62,36 @@ struct Parts<'d> {
     progress: &'d dyn Fn(u64),
 }
 
-impl Parts<'_> {
+impl<'d> Parts<'d> {
+    fn new(
+        dates: DateOrders<'d>,
+        formats: &'d Formats,
+        remember: bool,
+        progress: &'d dyn Fn(u64),
+    ) -> Parts<'d> {
+        Parts { dates, formats, buffer: Vec::new(), room: MOST_TEXT, remember, progress }
+    }
+
+    /// Reads all parts in their order; each is given to `take` as soon as it is read.
+    fn each(
+        &mut self,
+        device: &Device,
+        parts: impl Iterator<Item = Part>,
+        watcher: &Watcher<'_>,
+        take: &mut dyn FnMut(&Source, Reading),
+    ) {
+        for (at, (source, part)) in device.sources.iter().zip(parts).enumerate() {
+            (watcher.source)(at);
+            let reading = self.part(source, part);
+            source.release(device.sources.get(at + 1));
+            if let Ok(known) = &reading {
+                self.room = self.room.saturating_sub(text_of(&known.log.entries));
+            }
+            take(source, reading);
+        }
+        device.release();
+    }
+
     fn part(&mut self, source: &Source, part: Part) -> Reading {
         let mut reading = self.read_or_keep(source, part)?;
         // A file may have another name than when it was read.
@@ -305,7 +298,7 @@ mod tests {
         let device = device(file, formats);
         let part = Part { fate, known: known.map(Ok) };
         let watcher = Watcher { bytes: &|n| bytes.set(bytes.get() + n), source: &|_| {} };
-        let (mut read, _) = read_parts(&device, vec![part], formats, true, &watcher);
+        let (mut read, _) = read_parts(&device, vec![part], formats, &watcher);
         (read.remove(0).expect("read"), bytes.get())
     }
 
@@ -379,7 +372,7 @@ mod tests {
         fs::remove_file(&file).expect("gone");
         let part = Part { fate: Fate::Grown, known: Some(Ok(known.clone())) };
         let watcher = Watcher { bytes: &|_| {}, source: &|_| {} };
-        let (mut now, _) = read_parts(&found, vec![part], &formats, true, &watcher);
+        let (mut now, _) = read_parts(&found, vec![part], &formats, &watcher);
         let now = now.remove(0).expect("known");
         assert_eq!(now.log.entries, known.log.entries);
         assert!(now.broken && now.skipped.len() == 1, "{:?}", now.skipped);

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use provtrace_parsers::event::Event;
+use provtrace_parsers::event::{Event, TaskLaunch};
 use provtrace_parsers::format::SourceKind;
 use provtrace_parsers::stamp::Stamp;
 
@@ -86,10 +86,8 @@ fn join_launches(
     let mut launches = Vec::new();
     for place in records(logs, SourceKind::Localsch) {
         let entry = logs.entry(place);
-        let (Event::Launched { task, program, pid, .. }, Some(at)) = (&entry.event, entry.stamp)
-        else {
-            continue;
-        };
+        let (Event::Launched(launch), Some(at)) = (&entry.event, entry.stamp) else { continue };
+        let TaskLaunch { task, program, pid, .. } = &**launch;
         if Program::of_path(program) != Some(Program::Vulscan) {
             continue;
         }

@@ -46,7 +46,7 @@ fn each_once(logs: &DeviceLogs, mut sources: Vec<usize>) -> Vec<EntryRef> {
         if alone.contains(&source) {
             // No other file has a record of that time.
             let entries = 0..logs.sources[source].entries.len();
-            places.extend(entries.map(|entry| EntryRef { source, entry }));
+            places.extend(entries.map(|entry| EntryRef::new(source, entry)));
             continue;
         }
         let mut own: HashMap<(Option<Stamp>, &str), usize> = HashMap::new();
@@ -55,7 +55,7 @@ fn each_once(logs: &DeviceLogs, mut sources: Vec<usize>) -> Vec<EntryRef> {
             let count = own.entry(key).or_default();
             *count += 1;
             if known.get(&key).is_none_or(|known| *known < *count) {
-                places.push(EntryRef { source, entry: at });
+                places.push(EntryRef::new(source, at));
             }
         }
         for (key, count) in own {
@@ -130,7 +130,24 @@ mod tests {
         assert_eq!(alone(&logs, &[0, 1]), BTreeSet::from([0, 1]));
         let found = in_file_order(&logs, |_| true);
         let found: Vec<(usize, usize)> =
-            found.iter().map(|place| (place.source, place.entry)).collect();
+            found.iter().map(|place| (place.source(), place.entry())).collect();
         assert_eq!(found, [(1, 0), (1, 1), (1, 2), (0, 0), (0, 1), (0, 2), (2, 1), (2, 2)]);
     }
+}
+#[test]
+fn sizes() {
+    use std::mem::size_of;
+    panic!(
+        "entry {} event {} quote {} lifetime {} recollection {} log {} source {} exit {} run {} step {}",
+        size_of::<crate::ingest::Entry>(),
+        size_of::<provtrace_parsers::event::Event>(),
+        size_of::<crate::ingest::Quote>(),
+        size_of::<crate::lifetime::Lifetime>(),
+        size_of::<crate::recollection::Reading>(),
+        size_of::<SourceLog>(),
+        size_of::<crate::discover::Source>(),
+        size_of::<provtrace_parsers::code::ExitCode>(),
+        size_of::<crate::run::Run>(),
+        size_of::<crate::run::Step>()
+    );
 }

@@ -62,7 +62,7 @@ pub fn of_device(timeline: &Timeline, codes: &CodeTable) -> BTreeMap<u32, Ended>
 pub fn of_device_but_expected(timeline: &Timeline, formats: &Formats) -> BTreeMap<u32, Ended> {
     let mut ended = of_device(timeline, &formats.codes);
     for (value, row) in &mut ended {
-        let code = ExitCode { raw: String::new(), value: *value };
+        let code = ExitCode { raw: Box::default(), value: *value };
         row.known |= formats.expected.codes.contains(&formats.codes.meaning(&code).value);
     }
     ended

@@ -251,7 +251,7 @@ mod tests {
 
     fn end(logs: &DeviceLogs, source: usize, entry: usize) -> End {
         let known = if source == 0 { Known::Burst } else { Known::EventLog };
-        let entry = EntryRef { source, entry };
+        let entry = EntryRef::new(source, entry);
         End { at: logs.entry(entry).stamp.expect("all have one"), known, entry }
     }
 

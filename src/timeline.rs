@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use provtrace_parsers::code::ExitCode;
-use provtrace_parsers::event::Event;
+use provtrace_parsers::event::{Creation, Event};
 use provtrace_parsers::format::{Formats, SourceKind};
 use provtrace_parsers::rule::Meaning;
 use provtrace_parsers::stamp::Stamp;
@@ -132,10 +132,10 @@ fn armed(logs: &DeviceLogs, formats: &Formats) -> Vec<Armed> {
         let entry = logs.entry(place);
         let entered = entered(&entry.event, formats);
         let event = entered.as_ref().unwrap_or(&entry.event);
-        let (program, delay_max, never) = if let Event::Armed { program, delay, .. } = event {
-            (program, delay.map(|(_, most)| most), false)
-        } else if let Event::Scheduled { program, start } = event {
-            (program, None, is_never(start))
+        let (program, delay_max, never) = if let Event::Armed(arming) = event {
+            (&arming.program, arming.delay.map(|(_, most)| most), false)
+        } else if let Event::Scheduled(entered) = event {
+            (&entered.program, None, is_never(&entered.start))
         } else {
             continue;
         };
@@ -149,7 +149,8 @@ fn armed(logs: &DeviceLogs, formats: &Formats) -> Vec<Armed> {
 
 /// What a child of the provisioning agent enters in the scheduler: `localsch.exe /exe=… /start=…`.
 fn entered(event: &Event, formats: &Formats) -> Option<Event> {
-    let Event::ProcessCreated { program, arguments } = event else { return None };
+    let Event::ProcessCreated(created) = event else { return None };
+    let Creation { program, arguments } = &**created;
     let name = program.trim_matches('"').rsplit(['\\', '/']).next()?;
     if !name.eq_ignore_ascii_case("localsch.exe") {
         return None;

@@ -153,7 +153,7 @@ fn registry(logs: &DeviceLogs) -> Vec<Witness> {
                 own = Program::of_path(program).map(|program| seen(program, log.kind));
             }
             let (Some(own), Some(stamp)) = (&mut own, entry.stamp) else { continue };
-            let entry_ref = EntryRef { source, entry: at };
+            let entry_ref = EntryRef::new(source, at);
             let end = Some(End { at: stamp, known: Known::Registry, entry: entry_ref });
             if matches!(entry.event, Event::LastStarted { .. }) {
                 own.start = end;

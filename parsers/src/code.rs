@@ -20,7 +20,7 @@ pub enum Notation {
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct ExitCode {
     /// The text in the log.
-    pub raw: String,
+    pub raw: Box<str>,
     /// The 32 bits. A bare low word stays below 65536.
     pub value: u32,
 }
@@ -32,7 +32,7 @@ impl ExitCode {
             Notation::Decimal => decimal(raw)?,
             Notation::Any => any(raw)?,
         };
-        Some(ExitCode { raw: raw.to_owned(), value })
+        Some(ExitCode { raw: raw.into(), value })
     }
 
     /// The low 16 bits: the code that the console shows.
@@ -313,7 +313,7 @@ mod tests {
         for raw in ["9999", "8DB5270F", "0x8DB5270F", "-1917507825", "2377459471"] {
             let code = ExitCode::read(raw, Notation::Any).expect(raw);
             assert_eq!(table.meaning(&code).value, 0x8DB5_270F, "{raw}");
-            assert_eq!(code.raw, raw);
+            assert_eq!(&*code.raw, raw);
         }
     }
 

@@ -102,7 +102,49 @@ impl Launcher {
     }
 }
 
-/// What a record says.
+/// A child that the provisioning agent started.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Creation {
+    /// The program's path, as printed.
+    pub program: String,
+    /// Its arguments, as printed.
+    pub arguments: String,
+}
+
+/// A task that the local scheduler launched.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TaskLaunch {
+    /// The scheduler's task id.
+    pub task: String,
+    /// The program's path.
+    pub program: String,
+    /// Its arguments.
+    pub arguments: String,
+    /// The new process's id.
+    pub pid: Option<u32>,
+}
+
+/// A scheduler task that draws its random delay.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Arming {
+    /// The scheduler's task id.
+    pub task: String,
+    /// The program's path or name.
+    pub program: String,
+    /// The window in minutes: least and most delay.
+    pub delay: Option<(u32, u32)>,
+}
+
+/// A task as it is entered in the scheduler.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Schedule {
+    /// The program's path or name.
+    pub program: String,
+    /// `DD Mon YYYY HH:MM:SS`, local time, as printed.
+    pub start: String,
+}
+
+/// What a record says. What takes much room lies apart: a device may have hundreds of thousands of events.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Event {
     /// The program of this log lived at that second; nothing else.
@@ -123,12 +165,7 @@ pub enum Event {
         outcome: ActionOutcome,
     },
     /// The provisioning agent started a child.
-    ProcessCreated {
-        /// The program's path, as printed.
-        program: String,
-        /// Its arguments, as printed.
-        arguments: String,
-    },
+    ProcessCreated(Box<Creation>),
     /// The provisioning agent's child ended.
     ProcessExited {
         /// Its exit code.
@@ -171,38 +208,17 @@ pub enum Event {
     /// A download failed.
     DownloadFailed,
     /// The local scheduler launched a task.
-    Launched {
-        /// The scheduler's task id.
-        task: String,
-        /// The program's path.
-        program: String,
-        /// Its arguments.
-        arguments: String,
-        /// The new process's id.
-        pid: Option<u32>,
-    },
+    Launched(Box<TaskLaunch>),
     /// A scheduler task passed its filters and draws its random delay.
-    Armed {
-        /// The scheduler's task id.
-        task: String,
-        /// The program's path or name.
-        program: String,
-        /// The window in minutes: least and most delay.
-        delay: Option<(u32, u32)>,
-    },
+    Armed(Box<Arming>),
     /// A task is entered in the scheduler.
-    Scheduled {
-        /// The program's path or name.
-        program: String,
-        /// `DD Mon YYYY HH:MM:SS`, local time, as printed.
-        start: String,
-    },
+    Scheduled(Box<Schedule>),
     /// The policy sync fetched a policy; a policy task is likely to follow.
     PolicyArrives,
     /// The policy sync saw sdclient or vulscan at that second.
     HolderSeen,
     /// A policy task's state.
-    TaskState(TaskState),
+    TaskState(Box<TaskState>),
     /// What follows in the registry is about this program's last run.
     Monitored {
         /// The program's path, with `/`.
@@ -219,7 +235,7 @@ pub enum Event {
         ticks: u64,
     },
     /// A process started or ended.
-    ProcessSeen(ProcessSeen),
+    ProcessSeen(Box<ProcessSeen>),
     /// The device's name.
     HostName {
         /// As printed.
@@ -230,7 +246,7 @@ pub enum Event {
         /// Standard offset from UTC in minutes, where printed.
         offset_minutes: Option<i32>,
         /// The zone's display name.
-        name: String,
+        name: Box<str>,
     },
 }
 
@@ -259,7 +275,7 @@ impl Event {
             Event::SessionBegins { .. } => "session_begins",
             Event::ActionBegins { .. } => "action_begins",
             Event::ActionResult { .. } => "action_result",
-            Event::ProcessCreated { .. } => "process_created",
+            Event::ProcessCreated(_) => "process_created",
             Event::ProcessExited { .. } => "process_exited",
             Event::TaskNamed { .. } => "task_named",
             Event::RunStarts { .. } => "run_starts",
@@ -270,9 +286,9 @@ impl Event {
             Event::Waits => "scan_waits",
             Event::ScanStarts => "scan_starts",
             Event::DownloadFailed => "download_failed",
-            Event::Launched { .. } => "launched",
-            Event::Armed { .. } => "armed",
-            Event::Scheduled { .. } => "scheduled",
+            Event::Launched(_) => "launched",
+            Event::Armed(_) => "armed",
+            Event::Scheduled(_) => "scheduled",
             Event::PolicyArrives => "policy_arrives",
             Event::HolderSeen => "holder_seen",
             Event::TaskState(_) => "task_state",

@@ -3,7 +3,7 @@
 use serde::Deserialize;
 
 use crate::code::{ExitCode, Notation};
-use crate::event::{ActionOutcome, Event, Mark};
+use crate::event::{ActionOutcome, Arming, Creation, Event, Mark, Schedule, TaskLaunch};
 use crate::opening::Opening;
 use crate::pattern::{Fields, Pattern};
 use crate::schema::Message;
@@ -239,7 +239,8 @@ impl Rule {
             Meaning::ActionBegins => Event::ActionBegins { name: text("name")? },
             Meaning::ActionResult => Event::ActionResult { outcome: outcome(captures)? },
             Meaning::ProcessCreated => {
-                Event::ProcessCreated { program: text("program")?, arguments: text("arguments")? }
+                let (program, arguments) = (text("program")?, text("arguments")?);
+                Event::ProcessCreated(Box::new(Creation { program, arguments }))
             }
             Meaning::ProcessExited => Event::ProcessExited { code: code(captures)? },
             Meaning::TaskNamed => Event::TaskNamed { name: text("name")? },
@@ -251,19 +252,20 @@ impl Rule {
             Meaning::Waits => Event::Waits,
             Meaning::ScanStarts => Event::ScanStarts,
             Meaning::DownloadFailed => Event::DownloadFailed,
-            Meaning::Launched => Event::Launched {
+            Meaning::Launched => Event::Launched(Box::new(TaskLaunch {
                 task: text("task")?,
                 program: text("program")?,
                 arguments: text("arguments").unwrap_or_default(),
                 pid: number("pid"),
-            },
-            Meaning::Armed => Event::Armed {
+            })),
+            Meaning::Armed => Event::Armed(Box::new(Arming {
                 task: text("task")?,
                 program: text("program")?,
                 delay: number("delay_min").zip(number("delay_max")),
-            },
+            })),
             Meaning::Scheduled => {
-                Event::Scheduled { program: text("program")?, start: text("start")? }
+                let (program, start) = (text("program")?, text("start")?);
+                Event::Scheduled(Box::new(Schedule { program, start }))
             }
             Meaning::PolicyArrives => Event::PolicyArrives,
             Meaning::HolderSeen => Event::HolderSeen,
@@ -273,7 +275,7 @@ impl Rule {
             Meaning::HostName => Event::HostName { name: text("name")? },
             Meaning::TimeZone => Event::TimeZone {
                 offset_minutes: captures.name("offset").and_then(offset),
-                name: text("name")?,
+                name: text("name")?.into(),
             },
         })
     }

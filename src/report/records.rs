@@ -3,7 +3,7 @@
 use std::io::Write;
 
 use provtrace_parsers::engine::{Line, Outcome};
-use provtrace_parsers::event::{ActionOutcome, Event, Mark};
+use provtrace_parsers::event::{ActionOutcome, Arming, Event, Mark, TaskLaunch};
 use provtrace_parsers::format::Format;
 
 use crate::block::{Block, Sink};
@@ -73,7 +73,7 @@ fn detail(event: &Event) -> String {
             ActionOutcome::Success => "success".to_owned(),
             ActionOutcome::Failed => "failed".to_owned(),
         },
-        Event::ProcessCreated { program, arguments } => format!("{program} {arguments}"),
+        Event::ProcessCreated(child) => format!("{} {}", child.program, child.arguments),
         Event::ProcessExited { code } | Event::ResultReported { code } => {
             format!("0x{:08X}", code.value)
         }
@@ -82,16 +82,18 @@ fn detail(event: &Event) -> String {
             code.as_ref().map(|code| format!("0x{:08X}", code.value)).unwrap_or_default()
         }
         Event::Refused { holder } => holder.clone().unwrap_or_default(),
-        Event::Launched { task, program, pid, .. } => {
+        Event::Launched(launch) => {
+            let TaskLaunch { task, program, pid, .. } = &**launch;
             let pid = pid.map(|pid| format!(" pid {pid}")).unwrap_or_default();
             format!("task {task} {program}{pid}")
         }
-        Event::Armed { task, program, delay } => {
+        Event::Armed(arming) => {
+            let Arming { task, program, delay } = &**arming;
             let delay =
                 delay.map(|(least, most)| format!(" {least}-{most} min")).unwrap_or_default();
             format!("task {task} {program}{delay}")
         }
-        Event::Scheduled { program, start } => format!("{program} {start}"),
+        Event::Scheduled(entered) => format!("{} {}", entered.program, entered.start),
         Event::TaskState(state) => {
             let code = state
                 .code

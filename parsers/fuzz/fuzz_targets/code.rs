@@ -12,7 +12,7 @@ static CODES: LazyLock<CodeTable> = LazyLock::new(|| Formats::builtin().expect("
 fuzz_target!(|text: &str| {
     for notation in [Notation::Decimal, Notation::Any] {
         if let Some(code) = ExitCode::read(text, notation) {
-            assert_eq!(code.raw, text);
+            assert_eq!(&*code.raw, text);
             assert_eq!(u32::from(code.low()), code.value & 0xFFFF);
             assert!(code.component() < 0x1000);
             let meaning = CODES.meaning(&code);
