@@ -40,25 +40,31 @@ pub fn deployments(
     formats: &Formats,
     provisioning: &Provisioning,
 ) -> Vec<Lifetime> {
-    let mut lifetimes = Vec::new();
-    let mut groups: BTreeMap<Option<String>, Vec<usize>> = BTreeMap::new();
+    let mut groups: BTreeMap<Option<&str>, Vec<usize>> = BTreeMap::new();
     for (at, log) in logs.sources.iter().enumerate() {
         if log.kind == SourceKind::Sdclient {
-            groups.entry(log.task.clone()).or_default().push(at);
+            groups.entry(log.task.as_deref()).or_default().push(at);
         }
     }
+    let mut spans: BTreeMap<Option<&str>, Vec<Span>> = BTreeMap::new();
+    for child in &provisioning.children {
+        if child.program == Some(Program::Sdclient) {
+            spans.entry(None).or_default().push(child.span());
+            if let Some(task) = child.task.as_deref() {
+                spans.entry(Some(task)).or_default().push(child.span());
+            }
+        }
+    }
+    let mut lifetimes = Vec::with_capacity(groups.len());
     // The log of all tasks (`None`) comes last: it only fills what the task logs leave open.
     let general = groups.remove_entry(&None);
     for (task, sources) in groups.into_iter().chain(general) {
-        let same_task = |child: &&Child| {
-            child.program == Some(Program::Sdclient) && (task.is_none() || child.task == task)
-        };
-        let parents = provisioning.children.iter().filter(same_task).map(Child::span).collect();
+        let parents = spans.remove(&task).unwrap_or_default();
         let hints = Hints { parents, ..Hints::default() };
         let entries = records_of(logs, sources);
         let mut own = own_lifetimes(logs, Program::Sdclient, &entries, &hints);
         for lifetime in &mut own {
-            lifetime.task = task.clone();
+            lifetime.task = task.map(str::to_owned);
             read_arguments(logs, formats, lifetime);
         }
         if task.is_some() {

@@ -1,6 +1,6 @@
 //! Paths → devices and their sources; what is skipped, and why.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -273,11 +273,15 @@ fn devices(
     let mut devices = named_apart(devices.into_values().collect());
     for device in &mut devices {
         device.sources.sort_by(|a, b| a.shown.cmp(&b.shown));
-        let mut seen = BTreeSet::new();
-        device.sources.retain(|source| {
-            let name = source.member.as_ref().map(|member| member.name.clone());
-            seen.insert((source.file.clone(), name))
-        });
+        let mut seen = HashSet::new();
+        let is_first: Vec<bool> = device
+            .sources
+            .iter()
+            .map(|own| seen.insert((&own.file, own.member.as_ref().map(|member| &member.name))))
+            .collect();
+        let mut is_first = is_first.into_iter();
+        device.sources.retain(|_| is_first.next().unwrap_or(true));
+        device.sources.shrink_to_fit();
     }
     devices
 }

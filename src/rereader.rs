@@ -21,7 +21,8 @@ const NOT_AGAIN: &str = "it is no longer there to be read again, with the order 
 
 /// Reads all sources of a device. `progress` is told of bytes as they are read.
 pub fn read_device(device: &Device, formats: &Formats, progress: &dyn Fn(u64)) -> DeviceLogs {
-    let mut logs = DeviceLogs { device: device.name.clone(), ..DeviceLogs::default() };
+    let sources = Vec::with_capacity(device.sources.len());
+    let mut logs = DeviceLogs { device: device.name.clone(), sources, ..DeviceLogs::default() };
     let parts = device.sources.iter().map(|_| Part { fate: Fate::Whole, known: None });
     let watcher = Watcher { bytes: progress, source: &|_| {} };
     let dates = DateOrders::new(device, formats);

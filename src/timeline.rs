@@ -1,7 +1,5 @@
 //! A device's records → lifetimes of processes and steps of runs, on one axis.
 
-use std::collections::BTreeMap;
-
 use provtrace_parsers::code::ExitCode;
 use provtrace_parsers::event::{Creation, Event};
 use provtrace_parsers::format::{Formats, SourceKind};
@@ -169,19 +167,27 @@ fn is_never(start: &str) -> bool {
 
 /// Lifetimes and steps in order of start, the steps' references led along.
 fn in_order(
-    lifetimes: Vec<Lifetime>,
+    mut lifetimes: Vec<Lifetime>,
     mut steps: Vec<StepDraft>,
 ) -> (Vec<Lifetime>, Vec<StepDraft>) {
     let mut order: Vec<usize> = (0..lifetimes.len()).collect();
     order.sort_by_key(|at| {
         (lifetimes[*at].start.at, lifetimes[*at].program, lifetimes[*at].start.entry)
     });
-    let new_place: BTreeMap<usize, usize> =
-        order.iter().enumerate().map(|(new, old)| (*old, new)).collect();
-    let mut old: Vec<Option<Lifetime>> = lifetimes.into_iter().map(Some).collect();
-    let mut lifetimes: Vec<Lifetime> = order.iter().filter_map(|at| old[*at].take()).collect();
+    let mut places = vec![0; order.len()];
+    for (new, old) in order.into_iter().enumerate() {
+        places[old] = new;
+    }
     for step in &mut steps {
-        step.lifetime = new_place[&step.lifetime];
+        step.lifetime = places[step.lifetime];
+    }
+    // In place: a device may have tens of thousands.
+    for at in 0..places.len() {
+        while places[at] != at {
+            let place = places[at];
+            lifetimes.swap(at, place);
+            places.swap(at, place);
+        }
     }
     steps.sort_by_key(|step| (step.at, step.lifetime));
     for (at, step) in steps.iter().enumerate() {

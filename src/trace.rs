@@ -91,6 +91,10 @@ pub fn own_lifetimes(
         lifetimes.extend(cutter.lifetimes);
     }
     lifetimes.sort_by_key(|lifetime| (lifetime.start.at, lifetime.start.entry));
+    for own in &mut lifetimes {
+        own.traces.shrink_to_fit();
+        own.codes.shrink_to_fit();
+    }
     lifetimes
 }
 
