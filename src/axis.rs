@@ -13,7 +13,7 @@ use provtrace_parsers::stamp::Stamp;
 
 use crate::changes::{self, Change, ChangeKnown, REST, Seen, is_wall_clock};
 use crate::clock::Clock;
-use crate::ingest::{DeviceLogs, Entry, SourceLog};
+use crate::logs::{DeviceLogs, Entry, SourceLog};
 
 /// A pause in which a program may still be at work, in milliseconds.
 const AT_WORK: i64 = 300_000;
@@ -59,12 +59,12 @@ pub fn straighten(logs: &mut DeviceLogs, formats: &Formats, clock: &Clock) -> Ve
             continue;
         }
         for (at, entry) in log.entries.iter_mut().enumerate() {
-            let Some(logged) = entry.logged else { continue };
+            let Some(logged) = entry.logged() else { continue };
             let epoch = epochs.get(at).map_or(changes.len(), |epoch| usize::from(*epoch));
             // Windows PE has none of the agent's programs: their lines are of an earlier life.
             let earlier = axis.is_windows_pe(epoch) && log.kind != SourceKind::Provisioning;
             let moved = if earlier { 0 } else { axis.moved(epoch, logged, &begins) };
-            entry.stamp = Some(Stamp(axis.instant(epoch, logged).0 + moved));
+            entry.place(Some(Stamp(axis.instant(epoch, logged).0 + moved)));
         }
     }
     let told = |(at, change): (usize, &Change)| ClockChange {
@@ -169,7 +169,7 @@ impl Axis<'_> {
 
     /// The epoch of a record, if only one of a range leaves room for it.
     fn plain(&self, entry: &Entry, (first, last): (usize, usize)) -> Option<usize> {
-        let logged = entry.logged?;
+        let logged = entry.logged()?;
         let mut fitting = (first..=last).filter(|epoch| self.outside(*epoch, logged) == 0);
         fitting.next().filter(|_| fitting.next().is_none())
     }
@@ -202,11 +202,11 @@ impl Axis<'_> {
         let mut last_stamp = None;
         for (entry, (first, last)) in log.entries.iter().zip(self.ranges(log, seen)) {
             let pause =
-                entry.logged.zip(last_stamp).map(|(at, last): (Stamp, Stamp)| at.0 - last.0);
+                entry.logged().zip(last_stamp).map(|(at, last): (Stamp, Stamp)| at.0 - last.0);
             let most = if log.kind == SourceKind::Provisioning { REST * 1000 } else { AT_WORK };
             let works = pause.is_some_and(|pause| (0..=most).contains(&pause));
             let silence = if works { UNLIKELY } else { 0 };
-            last_stamp = entry.logged.or(last_stamp);
+            last_stamp = entry.logged().or(last_stamp);
             let mut best = (i64::MAX, 0);
             for (epoch, cost) in costs.iter_mut().enumerate() {
                 let before = epoch.checked_sub(1).map_or(0, |before| self.size(before));
@@ -214,7 +214,7 @@ impl Axis<'_> {
                 choices.push(best.1 as u8);
                 let own = if !(first..=last).contains(&epoch) {
                     FAR * 1000
-                } else if let Some(logged) = entry.logged {
+                } else if let Some(logged) = entry.logged() {
                     references.distance(log, epoch, logged) + 4 * self.outside(epoch, logged)
                 } else {
                     0
@@ -239,7 +239,7 @@ impl Axis<'_> {
         for (log, epochs) in logs.sources.iter().zip(epochs) {
             for (entry, epoch) in log.entries.iter().zip(epochs) {
                 if let Some(own) = stamps.get_mut(usize::from(*epoch)) {
-                    own.extend(entry.logged);
+                    own.extend(entry.logged());
                 }
             }
         }
@@ -290,7 +290,7 @@ impl References {
     }
 
     fn add(&mut self, log: &SourceLog, entry: &Entry, epoch: Option<usize>, formats: &Formats) {
-        let (Some(logged), Some(epoch)) = (entry.logged, epoch) else { return };
+        let (Some(logged), Some(epoch)) = (entry.logged(), epoch) else { return };
         self.all[epoch].push(logged);
         if log.kind == SourceKind::Provisioning {
             self.agent[epoch].push(logged);
@@ -330,13 +330,13 @@ fn nearest(stamps: &[Stamp], at: Stamp) -> i64 {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::ingest::Quote;
+    use crate::logs::Quote;
     use provtrace_parsers::engine::LineCounts;
 
     fn log(kind: SourceKind, path: &str, seconds: &[i64]) -> SourceLog {
         let entry = |second: &i64| Entry {
-            stamp: None,
-            logged: Some(Stamp((1_742_800_000 + second) * 1000)),
+            placed: None.into(),
+            printed: Some(Stamp((1_742_800_000 + second) * 1000)).into(),
             pid: None,
             tid: None,
             event: Event::Alive,
@@ -368,7 +368,7 @@ mod tests {
         assert_eq!(moved, [-3590]);
         let times = |at: usize| -> Vec<i64> {
             let entries = logs.sources[at].entries.iter();
-            entries.filter_map(|entry| Some(entry.stamp?.0 / 1000 - 1_742_800_000)).collect()
+            entries.filter_map(|entry| Some(entry.stamp()?.0 / 1000 - 1_742_800_000)).collect()
         };
         assert_eq!(times(0), [5410, 5470, 5530, 5530, 5600, 5700]);
         assert_eq!(times(1), [5460, 5480, 5520]);

@@ -5,8 +5,8 @@ use std::collections::BTreeSet;
 
 use provtrace_parsers::stamp::Stamp;
 
-use crate::ingest::DeviceLogs;
 use crate::lifetime::{Known, Lifetime, Program, SLACK};
+use crate::logs::DeviceLogs;
 use crate::spans::{Spans, later};
 use crate::witness::Witness;
 

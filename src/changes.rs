@@ -12,8 +12,8 @@ use provtrace_parsers::stamp::Stamp;
 use serde::{Deserialize, Serialize};
 
 use crate::clock::Clock;
-use crate::ingest::{DeviceLogs, SourceLog};
 use crate::lifetime::Program;
+use crate::logs::{DeviceLogs, SourceLog};
 
 /// Lines of one file may be out of order by so much, since several processes write it; seconds.
 const DISORDER: i64 = 120;
@@ -130,7 +130,7 @@ fn starts_of_product(logs: &DeviceLogs) -> Vec<Stamp> {
     let is_start = |event: &Event| matches!(event, Event::ProcessCreated(child) if Program::of_path(&child.program).is_some());
     let agent = logs.sources.iter().filter(|log| log.kind == SourceKind::Provisioning);
     let starts = agent.flat_map(|log| &log.entries).filter(|entry| is_start(&entry.event));
-    let mut starts: Vec<Stamp> = starts.filter_map(|entry| entry.logged).collect();
+    let mut starts: Vec<Stamp> = starts.filter_map(|entry| entry.logged()).collect();
     starts.sort_unstable();
     starts
 }
@@ -142,7 +142,7 @@ fn of_file(log: &SourceLog, clock: &Clock, starts: &[Stamp]) -> Vec<(usize, Chan
         return changes;
     }
     let stamped =
-        log.entries.iter().enumerate().filter_map(|(at, entry)| Some((at, entry.logged?)));
+        log.entries.iter().enumerate().filter_map(|(at, entry)| Some((at, entry.logged()?)));
     let mut last: Option<Stamp> = None;
     for (at, stamp) in stamped {
         let before = last.replace(stamp).unwrap_or(stamp);
@@ -213,7 +213,7 @@ fn same(changes: &[Change], change: &Change, least: usize) -> Option<usize> {
 fn add_daylight_saving(changes: &mut Vec<Change>, logs: &DeviceLogs, clock: &Clock) {
     let wall_clocks = logs.sources.iter().filter(|log| is_wall_clock(log.kind));
     let stamps: Vec<Stamp> =
-        wall_clocks.flat_map(|log| &log.entries).filter_map(|entry| entry.logged).collect();
+        wall_clocks.flat_map(|log| &log.entries).filter_map(|entry| entry.logged()).collect();
     let days: BTreeSet<i64> =
         stamps.chunk_by(|a, b| day(*a) == day(*b)).map(|same| day(same[0])).collect();
     for (before, after) in days.into_iter().filter_map(|day| clock.repeated_hour(day)) {

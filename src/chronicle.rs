@@ -366,7 +366,7 @@ impl Drafter<'_> {
             .collect();
         for place in records(&story.logs, SourceKind::Provisioning) {
             let entry = story.logs.entry(place);
-            if let (Event::SessionBegins { .. }, Some(at)) = (&entry.event, entry.stamp) {
+            if let (Event::SessionBegins { .. }, Some(at)) = (&entry.event, entry.stamp()) {
                 let (_, landmark) = mark(at, Occasion::SessionBegins, None);
                 marks.push((at, Landmark { evidence: Some(self.line(place)), ..landmark }));
             }
@@ -391,7 +391,7 @@ impl Drafter<'_> {
     fn install(&self, at: Stamp) -> Option<Evidence> {
         let kinds = [SourceKind::Provisioning, SourceKind::Localsch];
         let mut places = kinds.into_iter().flat_map(|kind| records(&self.story.logs, kind));
-        let place = places.find(|place| self.story.logs.entry(*place).stamp == Some(at))?;
+        let place = places.find(|place| self.story.logs.entry(*place).stamp() == Some(at))?;
         Some(self.line(place))
     }
 }

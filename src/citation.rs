@@ -2,7 +2,7 @@
 
 use crate::contract::Evidence;
 use crate::correlate::Proof;
-use crate::ingest::DeviceLogs;
+use crate::logs::DeviceLogs;
 
 /// A number to a tenth, as reports print it.
 pub fn to_tenth(value: f64) -> f64 {

@@ -9,7 +9,7 @@ use chrono::{DateTime, LocalResult, NaiveDate, NaiveDateTime, TimeZone, Utc};
 use provtrace_parsers::event::Event;
 use provtrace_parsers::stamp::Stamp;
 
-use crate::ingest::DeviceLogs;
+use crate::logs::DeviceLogs;
 use crate::pattern;
 use crate::zones::{self, Zone, ZoneRule};
 

@@ -12,8 +12,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::clock::minutes;
 use crate::holder::Holders;
-use crate::ingest::DeviceLogs;
 use crate::lifetime::{EntryRef, LaunchedBy, Lifetime, Program, SLACK};
+use crate::logs::DeviceLogs;
 use crate::run::Step;
 use crate::timeline::Timeline;
 
@@ -191,7 +191,7 @@ impl Case<'_> {
     /// alone has no known moment.
     fn moment(&self, step: &Step) -> Option<(Stamp, Stamp)> {
         let own = &self.timeline.lifetimes[step.lifetime];
-        let stated = own.refused.and_then(|entry| self.logs.entry(entry).stamp);
+        let stated = own.refused.and_then(|entry| self.logs.entry(entry).stamp());
         if let Some(stated) = stated.filter(|stated| stated.seconds_since(step.at) > SLACK) {
             return Some((stated, stated));
         }
@@ -216,7 +216,7 @@ impl Case<'_> {
         if let Some(blocker) = blocker {
             self.prove_blocker(&self.timeline.lifetimes[blocker], step.at, &mut proofs);
         }
-        proofs.sort_by_key(|proof| (self.logs.entry(proof.entry).stamp, proof.entry));
+        proofs.sort_by_key(|proof| (self.logs.entry(proof.entry).stamp(), proof.entry));
         proofs.dedup_by_key(|proof| proof.entry);
         let install = self.timeline.installs.iter().rfind(|install| **install <= step.at);
         let confidence = match (stated, blocker) {
@@ -333,7 +333,7 @@ impl Case<'_> {
         entries.extend(blocker.waits);
         entries.extend(blocker.launcher);
         entries.extend(blocker.active.map(|(_, entry)| entry));
-        let stamp = |place: &&EntryRef| self.logs.entry(**place).stamp;
+        let stamp = |place: &&EntryRef| self.logs.entry(**place).stamp();
         // Traces are in order of time.
         let later = blocker.traces.partition_point(|place| stamp(&place) <= Some(at));
         let around = later.saturating_sub(1)..(later + 1).min(blocker.traces.len());

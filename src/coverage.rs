@@ -8,7 +8,7 @@ use provtrace_parsers::line::LineCounts;
 use serde::{Deserialize, Serialize};
 
 use crate::discover::Skipped;
-use crate::ingest::SourceLog;
+use crate::logs::SourceLog;
 
 /// From this share of a format's devices on (in percent), logs without a word that is known are a
 /// wording that is not known, and not some logs with little in them.

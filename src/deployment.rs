@@ -8,8 +8,8 @@ use provtrace_parsers::event::Event;
 use provtrace_parsers::format::{Formats, SourceKind};
 use provtrace_parsers::stamp::Stamp;
 
-use crate::ingest::DeviceLogs;
 use crate::lifetime::{End, EntryRef, Known, LaunchedBy, Lifetime, Program, SLACK, Span};
+use crate::logs::DeviceLogs;
 use crate::provision::{Child, Provisioning};
 use crate::run::StepDraft;
 use crate::sequence::records_of;
@@ -191,7 +191,7 @@ impl Draft<'_> {
             if let Event::TaskState(state) = &entry.event {
                 policy_tasks.insert(state.task.as_str());
             } else if entry.event == Event::PolicyArrives {
-                arrivals.extend(entry.stamp);
+                arrivals.extend(entry.stamp());
             }
         }
         arrivals.sort_unstable();

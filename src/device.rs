@@ -318,8 +318,8 @@ fn show_blocker(blocker: &Lifetime, step: &Step, clock: &Clock) -> Blocker {
 /// The start of the refused program as its log prints it.
 fn logged_at(story: &Story, incident: &correlate::Incident) -> Stamp {
     let mut proofs = incident.evidence.iter().map(|proof| story.logs.entry(proof.entry));
-    let start = proofs.find(|entry| entry.stamp == Some(incident.at));
-    start.and_then(|entry| entry.logged).unwrap_or_else(|| story.clock.local(incident.at))
+    let start = proofs.find(|entry| entry.stamp() == Some(incident.at));
+    start.and_then(|entry| entry.logged()).unwrap_or_else(|| story.clock.local(incident.at))
 }
 
 /// Made of the device and the refusal alone: no path, and no blocker, which later logs may

@@ -11,8 +11,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::correlate::{Findings, Proof, was_refused};
 use crate::holder::Holders;
-use crate::ingest::DeviceLogs;
 use crate::lifetime::{EntryRef, Known, Lifetime, Program};
+use crate::logs::DeviceLogs;
 use crate::provision::{Action, Child};
 use crate::timeline::Timeline;
 
@@ -334,7 +334,7 @@ impl Case<'_> {
                 continue;
             }
             for (entry, record) in log.entries.iter().enumerate() {
-                let Some(at) = record.stamp else { continue };
+                let Some(at) = record.stamp() else { continue };
                 if at > from && until.is_none_or(|until| at < until) {
                     last = last.max(Some((at, EntryRef::new(source, entry))));
                 }
@@ -358,7 +358,7 @@ impl Case<'_> {
         let action = || action.map(|action| action.name.clone());
         let name = step.map(|step| step.name.clone()).or_else(action).unwrap_or_else(program);
         let mut entries = vec![last.entry, alive.1, shown.1];
-        entries.sort_by_key(|entry| (self.logs.entry(*entry).stamp, *entry));
+        entries.sort_by_key(|entry| (self.logs.entry(*entry).stamp(), *entry));
         entries.dedup();
         let proof = |entry: EntryRef| Proof { says: self.logs.entry(entry).event.word(), entry };
         Ending {

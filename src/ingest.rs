@@ -5,16 +5,17 @@
 //! with what happened, not with the size of its logs. Quoted text is copied as it is read:
 //! a file on a share may be another one a moment later.
 
-use provtrace_parsers::engine::{Line, LineCounts, Outcome, Run};
-use provtrace_parsers::event::{Event, Mark};
-use provtrace_parsers::format::{Format, SourceKind};
+use provtrace_parsers::engine::{Line, Outcome, Run};
+use provtrace_parsers::event::Event;
+use provtrace_parsers::format::Format;
 use provtrace_parsers::stamp::{DateOrder, Stamp};
 use serde::{Deserialize, Serialize};
 
 use crate::block::{Block, Sink};
 use crate::dates::{DateOrders, Dates};
-use crate::discover::{Skipped, Source};
+use crate::discover::Source;
 use crate::eventlog;
+use crate::logs::{Entry, Quote, room_of};
 use crate::source::{OpenSource, ReadEnd};
 
 /// Of lines that only show life, one in so many milliseconds is kept, besides the edges.
@@ -28,75 +29,8 @@ const MOST_ENTRIES: usize = 400_000;
 /// Times before 1995 and from 2090 on are no times of these programs: milliseconds since 1970.
 pub const PLAUSIBLE: std::ops::Range<i64> = 788_918_400_000..3_786_912_000_000;
 
-/// Most bytes of text that are kept of one device.
-pub const MOST_TEXT: usize = 64 << 20;
-
-/// A line as it can be quoted.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Quote {
-    /// From 1.
-    pub line: u64,
-    /// Bytes in the raw file.
-    pub offset: u64,
-    /// Bytes in the raw file, without the line end.
-    pub length: u64,
-    /// The line, decoded.
-    pub text: Box<str>,
-}
-
-/// A record that was kept.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Entry {
-    /// When, on the device's axis: as its log prints it, until `axis.rs` has put it there.
-    /// `None` for records of logs without stamps.
-    pub stamp: Option<Stamp>,
-    /// As its log prints it.
-    pub logged: Option<Stamp>,
-    /// Process id in the envelope.
-    pub pid: Option<u32>,
-    /// Thread id in the envelope.
-    pub tid: Option<u32>,
-    /// What it says.
-    pub event: Event,
-    /// The mark of the rule; `None` for a stamped line that no rule knows.
-    pub mark: Option<Mark>,
-    /// The line.
-    pub quote: Quote,
-}
-
-/// One log, read.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct SourceLog {
-    /// The file that it lies in, as shown.
-    pub path: String,
-    /// Its name in that file, if the file is an archive.
-    pub member: Option<String>,
-    /// The name of its format.
-    pub format: String,
-    /// Whose traces its lines are.
-    pub kind: SourceKind,
-    /// The task id in the file's name.
-    pub task: Option<String>,
-    /// In the order of the file.
-    pub entries: Vec<Entry>,
-    /// What became of its lines.
-    pub counts: LineCounts,
-    /// Bytes read.
-    pub bytes: u64,
-}
-
-/// All of a device's logs.
-#[derive(Debug, Clone, Default)]
-pub struct DeviceLogs {
-    /// The device's name.
-    pub device: String,
-    /// In order of path.
-    pub sources: Vec<SourceLog>,
-    /// Sources that could not be read, or not to their end.
-    pub skipped: Vec<Skipped>,
-    /// What a reader of the report should know.
-    pub warnings: Vec<String>,
-}
+/// Most bytes that the kept records of one device take.
+pub const MOST_KEPT: usize = 64 << 20;
 
 /// Reads one source to its end; `buffer` is memory that goes from source to source.
 ///
@@ -139,11 +73,6 @@ pub fn read_open(
     end
 }
 
-/// Bytes of text that records take; twice their lines: a field of an event may hold most of one again.
-pub fn text_of(entries: &[Entry]) -> usize {
-    entries.iter().map(|entry| entry.quote.text.len() * 2).sum()
-}
-
 /// Keeps what the timeline needs of a source's lines.
 pub struct Keeper<'f> {
     format: &'f Format,
@@ -152,7 +81,7 @@ pub struct Keeper<'f> {
     dropped: u64,
     /// Records whose time is none of these programs.
     impossible: u64,
-    /// Bytes of text that may still be kept.
+    /// Bytes that may still be kept.
     pub room: usize,
     /// The last stamped line, not kept yet; its text is still in the block.
     last: Option<Last>,
@@ -194,7 +123,7 @@ struct Last {
 }
 
 impl<'f> Keeper<'f> {
-    /// A keeper that may keep so many bytes of text.
+    /// A keeper that may keep so many bytes.
     pub fn new(format: &'f Format, room: usize) -> Keeper<'f> {
         Keeper {
             format,
@@ -214,7 +143,7 @@ impl<'f> Keeper<'f> {
     pub fn resume(format: &'f Format, room: usize, kept: Kept, mut entries: Vec<Entry>) -> Self {
         let Kept { dropped, impossible, carried, kept_at, after_first, .. } = kept;
         entries.truncate(kept.entries);
-        let room = room.saturating_sub(text_of(&entries));
+        let room = room.saturating_sub(room_of(&entries));
         let new = Keeper::new(format, room);
         Keeper { entries, dropped, impossible, carried, kept_at, after_first, ..new }
     }
@@ -229,7 +158,7 @@ impl<'f> Keeper<'f> {
     /// What was read and not kept.
     pub fn dropped(&self) -> Option<String> {
         let Keeper { dropped, .. } = self;
-        (*dropped > 0).then(|| format!("partly read: {dropped} records beyond {MOST_ENTRIES} of a log or {MOST_TEXT} bytes of a device were only counted"))
+        (*dropped > 0).then(|| format!("partly read: {dropped} records beyond {MOST_ENTRIES} of a log or {MOST_KEPT} bytes of a device were only counted"))
     }
 
     /// What has a time that can't be.
@@ -239,12 +168,12 @@ impl<'f> Keeper<'f> {
     }
 
     fn keep(&mut self, entry: Entry) {
-        if let Some(stamp) = entry.stamp {
+        if let Some(stamp) = entry.stamp() {
             self.kept_at = Some(stamp);
         }
-        let text = text_of(std::slice::from_ref(&entry));
-        if self.entries.len() < MOST_ENTRIES && text <= self.room {
-            self.room -= text;
+        let taken = room_of(std::slice::from_ref(&entry));
+        if self.entries.len() < MOST_ENTRIES && taken <= self.room {
+            self.room -= taken;
             self.entries.push(entry);
         } else {
             self.dropped += 1;
@@ -268,7 +197,7 @@ impl<'f> Keeper<'f> {
         let other_pid = last_pid.zip(pid).is_some_and(|(last, pid)| last != pid);
         let before = self.last.map(|last| last.stamp);
         let before =
-            before.or(self.carried.as_ref().and_then(|entry| entry.stamp)).or(self.kept_at);
+            before.or(self.carried.as_ref().and_then(|entry| entry.stamp())).or(self.kept_at);
         let silence = before.is_some_and(|before| {
             let gap = stamp.0 - before.0;
             !(0..=SILENCE).contains(&gap)
@@ -300,8 +229,8 @@ impl Last {
     fn entry(&self, format: &Format, block: &mut Block<'_>) -> Entry {
         let (offset, length, text) = block.quote(self.offset, self.length);
         Entry {
-            stamp: Some(self.stamp),
-            logged: Some(self.stamp),
+            placed: Some(self.stamp).into(),
+            printed: Some(self.stamp).into(),
             pid: self.pid,
             tid: self.tid,
             event: Event::Alive,
@@ -377,8 +306,8 @@ impl Keeper<'_> {
                 self.keep_last(block);
                 let (offset, length, text) = block.quote(line.offset, line.raw.len());
                 self.keep(Entry {
-                    stamp,
-                    logged: stamp,
+                    placed: stamp.into(),
+                    printed: stamp.into(),
                     pid: line.pid,
                     tid: line.tid,
                     event: event.clone(),

@@ -5,7 +5,7 @@ use std::borrow::Cow;
 use provtrace_parsers::format::SourceKind;
 use serde::{Deserialize, Serialize};
 
-use crate::ingest::DeviceLogs;
+use crate::logs::DeviceLogs;
 
 /// A device's logs of one kind.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -28,7 +28,7 @@ pub fn of_device(logs: &DeviceLogs) -> Vec<LogsRead> {
     let read = |kind: SourceKind| {
         let own = logs.sources.iter().filter(|log| log.kind == kind);
         let entries = own.clone().flat_map(|log| &log.entries);
-        let stamps = entries.filter_map(|entry| entry.stamp).map(|stamp| stamp.0);
+        let stamps = entries.filter_map(|entry| entry.stamp()).map(|stamp| stamp.0);
         LogsRead {
             kind: kind.word().into(),
             files: own.clone().count() as u64,

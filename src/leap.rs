@@ -11,8 +11,8 @@ use provtrace_parsers::stamp::Stamp;
 
 use crate::axis::ClockChange;
 use crate::changes::{ChangeKnown, REST, is_wall_clock};
-use crate::ingest::{DeviceLogs, Entry};
 use crate::lifetime::Program;
+use crate::logs::{DeviceLogs, Entry};
 use crate::sequence;
 
 /// A shorter silence needs no explanation, in milliseconds.
@@ -39,15 +39,15 @@ pub fn close(logs: &mut DeviceLogs, changes: &mut Vec<ClockChange>) {
         let mut logged = (before, after);
         for log in logs.sources.iter_mut().filter(|log| is_wall_clock(log.kind)) {
             for entry in &mut log.entries {
-                let Some(stamp) = entry.stamp else { continue };
+                let Some(stamp) = entry.stamp() else { continue };
                 if stamp == after {
-                    logged.1 = entry.logged.unwrap_or(after);
+                    logged.1 = entry.logged().unwrap_or(after);
                 }
                 if stamp == before {
-                    logged.0 = entry.logged.unwrap_or(before);
+                    logged.0 = entry.logged().unwrap_or(before);
                 }
                 if (from..=before).contains(&stamp) {
-                    entry.stamp = Some(Stamp(stamp.0.saturating_add(moved)));
+                    entry.place(Some(Stamp(stamp.0.saturating_add(moved))));
                 }
             }
         }
@@ -70,8 +70,8 @@ fn find(logs: &DeviceLogs) -> Vec<(Stamp, Stamp)> {
     let mut stamps = None;
     for (at, entry) in agent.iter().enumerate() {
         run.add(&entry.event);
-        let next = agent.get(at + 1).and_then(|next| next.stamp);
-        let Some((begin, end)) = entry.stamp.zip(next) else { continue };
+        let next = agent.get(at + 1).and_then(|next| next.stamp());
+        let Some((begin, end)) = entry.stamp().zip(next) else { continue };
         if !(LEAST..=MOST).contains(&(end.0 - begin.0)) {
             continue;
         }
@@ -138,7 +138,7 @@ fn is_process(event: &Event) -> bool {
 fn all_stamps(logs: &DeviceLogs) -> Vec<Stamp> {
     let wall_clock = logs.sources.iter().filter(|log| is_wall_clock(log.kind));
     let mut stamps: Vec<Stamp> =
-        wall_clock.flat_map(|log| &log.entries).filter_map(|entry| entry.stamp).collect();
+        wall_clock.flat_map(|log| &log.entries).filter_map(|entry| entry.stamp()).collect();
     stamps.sort_unstable();
     stamps
 }
@@ -159,7 +159,7 @@ fn is_shared(logs: &DeviceLogs, before: Stamp, after: Stamp) -> bool {
         .iter()
         .filter(|log| is_wall_clock(log.kind) && log.kind != SourceKind::Provisioning);
     let (mut stops, mut goes_on) = (false, false);
-    for stamp in others.flat_map(|log| &log.entries).filter_map(|entry| entry.stamp) {
+    for stamp in others.flat_map(|log| &log.entries).filter_map(|entry| entry.stamp()) {
         stops |= (0..=BESIDE).contains(&(before.0 - stamp.0));
         goes_on |= (0..=BESIDE).contains(&(stamp.0 - after.0));
     }
@@ -172,10 +172,10 @@ fn may_scan(logs: &DeviceLogs, before: Stamp) -> bool {
     let scans = logs.sources.iter().filter(|log| log.kind == SourceKind::Vulscan);
     scans.into_iter().any(|log| {
         let earlier =
-            log.entries.iter().filter(|entry| entry.stamp.is_some_and(|stamp| stamp <= before));
-        let last = earlier.max_by_key(|entry| entry.stamp);
+            log.entries.iter().filter(|entry| entry.stamp().is_some_and(|stamp| stamp <= before));
+        let last = earlier.max_by_key(|entry| entry.stamp());
         last.is_some_and(|last| {
-            let near = last.stamp.is_some_and(|stamp| before.0 - stamp.0 <= SCAN);
+            let near = last.stamp().is_some_and(|stamp| before.0 - stamp.0 <= SCAN);
             near && !matches!(last.event, Event::RunEnds { .. })
         })
     })

@@ -5,7 +5,7 @@ use provtrace_parsers::event::Event;
 use provtrace_parsers::stamp::Stamp;
 use serde::{Deserialize, Serialize};
 
-use crate::ingest::{DeviceLogs, Entry, SourceLog};
+use crate::logs::{DeviceLogs, Entry, SourceLog};
 
 /// How far a parent's clock reading and its child's lines may lie apart, in seconds.
 pub const SLACK: i64 = 3;

@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::bundle;
 use crate::discover::Source;
-use crate::ingest::DeviceLogs;
+use crate::logs::DeviceLogs;
 use crate::news::Files;
 use crate::paths::slashed;
 use crate::place::{self, Member};
@@ -369,10 +369,10 @@ pub fn count(became: Became, files: &mut Files) {
 pub fn is_part_of(part: &Recollection, whole: &Recollection) -> bool {
     let mut left: HashMap<_, u32> = HashMap::new();
     for entry in &whole.log.entries {
-        *left.entry((entry.logged, &*entry.quote.text)).or_default() += 1;
+        *left.entry((entry.logged(), &*entry.quote.text)).or_default() += 1;
     }
     part.log.entries.iter().all(|entry| {
-        left.get_mut(&(entry.logged, &*entry.quote.text)).is_some_and(|left| {
+        left.get_mut(&(entry.logged(), &*entry.quote.text)).is_some_and(|left| {
             let any = *left > 0;
             *left = left.saturating_sub(1);
             any

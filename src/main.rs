@@ -62,6 +62,7 @@ mod learn;
 mod letters;
 mod lifetime;
 mod lineage;
+mod logs;
 mod manifest;
 mod memory;
 mod news;

@@ -7,8 +7,8 @@ use provtrace_parsers::event::{ActionOutcome, Creation, Event};
 use provtrace_parsers::format::{Formats, SourceKind};
 use provtrace_parsers::stamp::Stamp;
 
-use crate::ingest::{DeviceLogs, SourceLog};
 use crate::lifetime::{EntryRef, Program, Span};
+use crate::logs::{DeviceLogs, SourceLog};
 use crate::sequence::in_file_order;
 
 /// A process that the provisioning agent started.
@@ -115,7 +115,7 @@ fn read_family(logs: &DeviceLogs, places: &[EntryRef], formats: &Formats, read: 
     for place in places {
         let entry = logs.entry(*place);
         let thread = (entry.pid, entry.tid);
-        let Some(stamp) = entry.stamp else {
+        let Some(stamp) = entry.stamp() else {
             read.without_stamp += u64::from(entry.event != Event::Alive);
             continue;
         };

@@ -6,7 +6,8 @@ use serde::{Deserialize, Serialize};
 use crate::dates::Dates;
 use crate::discover::Skipped;
 use crate::fingerprint::Fingerprint;
-use crate::ingest::{DeviceLogs, Kept, SourceLog};
+use crate::ingest::Kept;
+use crate::logs::{DeviceLogs, SourceLog};
 use crate::source::Place;
 
 /// What is remembered of a source that was read.

@@ -7,7 +7,8 @@ use provtrace_parsers::stamp::DateOrder;
 use crate::bundle;
 use crate::dates::{DateOrders, Dates};
 use crate::discover::{Device, Source};
-use crate::ingest::{DeviceLogs, Keeper, MOST_TEXT, SourceLog, read_open, text_of};
+use crate::ingest::{Keeper, MOST_KEPT, read_open};
+use crate::logs::{DeviceLogs, SourceLog, room_of};
 use crate::recognise::is_looked_at;
 use crate::recollection::{Fate, Part, Reading, Recollection, Unread, Watcher};
 use crate::source::OpenSource;
@@ -57,7 +58,7 @@ struct Parts<'d> {
     dates: DateOrders<'d>,
     formats: &'d Formats,
     buffer: Vec<u8>,
-    /// Bytes of text that may still be kept.
+    /// Bytes that may still be kept.
     room: usize,
     remember: bool,
     progress: &'d dyn Fn(u64),
@@ -70,7 +71,7 @@ impl<'d> Parts<'d> {
         remember: bool,
         progress: &'d dyn Fn(u64),
     ) -> Parts<'d> {
-        Parts { dates, formats, buffer: Vec::new(), room: MOST_TEXT, remember, progress }
+        Parts { dates, formats, buffer: Vec::new(), room: MOST_KEPT, remember, progress }
     }
 
     /// Reads all parts in their order; each is given to `take` as soon as it is read.
@@ -86,7 +87,7 @@ impl<'d> Parts<'d> {
             let reading = self.part(source, part);
             source.release(device.sources.get(at + 1));
             if let Ok(known) = &reading {
-                self.room = self.room.saturating_sub(text_of(&known.log.entries));
+                self.room = self.room.saturating_sub(room_of(&known.log.entries));
             }
             take(source, reading);
         }
@@ -137,7 +138,7 @@ impl<'d> Parts<'d> {
 
     /// Whether what is remembered is what reading it again would give.
     fn holds(&mut self, known: &Recollection, source: &Source) -> bool {
-        text_of(&known.log.entries) <= self.room && self.is_read_alike(known, source)
+        room_of(&known.log.entries) <= self.room && self.is_read_alike(known, source)
     }
 
     /// Whether its dates would be read in the same order again.

@@ -7,8 +7,8 @@ use provtrace_parsers::format::SourceKind;
 use provtrace_parsers::stamp::Stamp;
 
 use crate::deployment::{Draft, read_arguments};
-use crate::ingest::DeviceLogs;
 use crate::lifetime::{End, EntryRef, Known, LaunchedBy, Lifetime, Program, SLACK, Span};
+use crate::logs::DeviceLogs;
 use crate::provision::{Child, Provisioning};
 use crate::sequence::records;
 use crate::spans::{Spans, later};
@@ -86,7 +86,7 @@ fn join_launches(
     let mut launches = Vec::new();
     for place in records(logs, SourceKind::Localsch) {
         let entry = logs.entry(place);
-        let (Event::Launched(launch), Some(at)) = (&entry.event, entry.stamp) else { continue };
+        let (Event::Launched(launch), Some(at)) = (&entry.event, entry.stamp()) else { continue };
         let TaskLaunch { task, program, pid, .. } = &**launch;
         if Program::of_path(program) != Some(Program::Vulscan) {
             continue;

@@ -9,8 +9,8 @@ use std::collections::{BTreeSet, HashMap};
 use provtrace_parsers::format::SourceKind;
 use provtrace_parsers::stamp::Stamp;
 
-use crate::ingest::{DeviceLogs, SourceLog};
 use crate::lifetime::EntryRef;
+use crate::logs::{DeviceLogs, SourceLog};
 
 /// The records of a kind of source, in order of time.
 pub fn records(logs: &DeviceLogs, kind: SourceKind) -> Vec<EntryRef> {
@@ -21,7 +21,7 @@ pub fn records(logs: &DeviceLogs, kind: SourceKind) -> Vec<EntryRef> {
 pub fn records_of(logs: &DeviceLogs, sources: Vec<usize>) -> Vec<EntryRef> {
     let mut places = each_once(logs, sources);
     // Within one second the order in the file is the order.
-    places.sort_by_key(|place| (logs.entry(*place).stamp, *place));
+    places.sort_by_key(|place| (logs.entry(*place).stamp(), *place));
     places
 }
 
@@ -37,7 +37,7 @@ fn numbers(logs: &DeviceLogs, wanted: impl Fn(&SourceLog) -> bool) -> Vec<usize>
 /// Files in order of their first stamps, as a log that rolls wrote them. Of equal records the
 /// first one stands for all.
 fn each_once(logs: &DeviceLogs, mut sources: Vec<usize>) -> Vec<EntryRef> {
-    let first_stamp = |log: &SourceLog| log.entries.iter().find_map(|entry| entry.stamp);
+    let first_stamp = |log: &SourceLog| log.entries.iter().find_map(|entry| entry.stamp());
     sources.sort_by_key(|source| (first_stamp(&logs.sources[*source]), *source));
     let alone = alone(logs, &sources);
     let mut places = Vec::new();
@@ -51,7 +51,7 @@ fn each_once(logs: &DeviceLogs, mut sources: Vec<usize>) -> Vec<EntryRef> {
         }
         let mut own: HashMap<(Option<Stamp>, &str), usize> = HashMap::new();
         for (at, entry) in logs.sources[source].entries.iter().enumerate() {
-            let key = (entry.logged, &*entry.quote.text);
+            let key = (entry.logged(), &*entry.quote.text);
             let count = own.entry(key).or_default();
             *count += 1;
             if known.get(&key).is_none_or(|known| *known < *count) {
@@ -69,7 +69,7 @@ fn each_once(logs: &DeviceLogs, mut sources: Vec<usize>) -> Vec<EntryRef> {
 /// Of some sources those with whose first to last record no other one's meet.
 fn alone(logs: &DeviceLogs, sources: &[usize]) -> BTreeSet<usize> {
     let span = |source: usize| {
-        let stamps = || logs.sources[source].entries.iter().map(|entry| entry.logged);
+        let stamps = || logs.sources[source].entries.iter().map(|entry| entry.logged());
         (stamps().min().flatten(), stamps().max().flatten(), source)
     };
     let mut spans: Vec<_> = sources.iter().map(|source| span(*source)).collect();
@@ -93,12 +93,12 @@ mod tests {
     use provtrace_parsers::event::Event;
 
     use super::*;
-    use crate::ingest::{Entry, Quote};
+    use crate::logs::{Entry, Quote};
 
     fn log(records: &[(i64, &str)]) -> SourceLog {
         let entry = |(at, text): &(i64, &str)| Entry {
-            stamp: Some(Stamp(*at)),
-            logged: Some(Stamp(*at)),
+            placed: Some(Stamp(*at)).into(),
+            printed: Some(Stamp(*at)).into(),
             pid: None,
             tid: None,
             event: Event::Alive,
@@ -133,21 +133,4 @@ mod tests {
             found.iter().map(|place| (place.source(), place.entry())).collect();
         assert_eq!(found, [(1, 0), (1, 1), (1, 2), (0, 0), (0, 1), (0, 2), (2, 1), (2, 2)]);
     }
-}
-#[test]
-fn sizes() {
-    use std::mem::size_of;
-    panic!(
-        "entry {} event {} quote {} lifetime {} recollection {} log {} source {} exit {} run {} step {}",
-        size_of::<crate::ingest::Entry>(),
-        size_of::<provtrace_parsers::event::Event>(),
-        size_of::<crate::ingest::Quote>(),
-        size_of::<crate::lifetime::Lifetime>(),
-        size_of::<crate::recollection::Reading>(),
-        size_of::<SourceLog>(),
-        size_of::<crate::discover::Source>(),
-        size_of::<provtrace_parsers::code::ExitCode>(),
-        size_of::<crate::run::Run>(),
-        size_of::<crate::run::Step>()
-    );
 }

@@ -121,7 +121,7 @@ impl Draft<'_> {
         let known = witness.start.into_iter().chain(end);
         let entries: Vec<EntryRef> = known.map(|end| end.entry).collect();
         own.traces.extend(entries);
-        let stamp = |place: &EntryRef| (self.logs.entry(*place).stamp, *place);
+        let stamp = |place: &EntryRef| (self.logs.entry(*place).stamp(), *place);
         own.traces.sort_by_key(stamp);
         let same_scheduler = witness.launched_by == LaunchedBy::LocalScheduler
             && own.launched_by == LaunchedBy::LocalSchedulerFirstRun;
@@ -170,7 +170,9 @@ impl Draft<'_> {
         let by_task: BTreeMap<String, Spans> = by_task.into_iter().map(index).collect();
         for place in records(self.logs, SourceKind::PolicyStatus) {
             let entry = self.logs.entry(place);
-            let (Event::TaskState(state), Some(at)) = (&entry.event, entry.stamp) else { continue };
+            let (Event::TaskState(state), Some(at)) = (&entry.event, entry.stamp()) else {
+                continue;
+            };
             // 4 success, 5 failed, 8 failed with exception: others are on their way.
             let ended = matches!(state.status, Some(4 | 5 | 8));
             let Some(code) = state.code.as_ref().filter(|_| ended) else { continue };
@@ -216,15 +218,15 @@ mod tests {
     use provtrace_parsers::format::Formats;
 
     use super::*;
-    use crate::ingest::{DeviceLogs, Entry, Quote, SourceLog};
     use crate::lifetime::End;
+    use crate::logs::{DeviceLogs, Entry, Quote, SourceLog};
 
     /// Records of vulscan's log at these seconds, and of the event log at those.
     fn logs(own: &[i64], event_log: &[i64]) -> DeviceLogs {
         let source = |kind, seconds: &[i64]| {
             let entry = |second: &i64| Entry {
-                stamp: Some(Stamp(second * 1000)),
-                logged: None,
+                placed: Some(Stamp(second * 1000)).into(),
+                printed: None.into(),
                 pid: None,
                 tid: None,
                 event: Event::Alive,
@@ -252,7 +254,7 @@ mod tests {
     fn end(logs: &DeviceLogs, source: usize, entry: usize) -> End {
         let known = if source == 0 { Known::Burst } else { Known::EventLog };
         let entry = EntryRef::new(source, entry);
-        End { at: logs.entry(entry).stamp.expect("all have one"), known, entry }
+        End { at: logs.entry(entry).stamp().expect("all have one"), known, entry }
     }
 
     /// A burst from one of its program's records to another.

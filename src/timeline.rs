@@ -7,8 +7,8 @@ use provtrace_parsers::rule::Meaning;
 use provtrace_parsers::stamp::Stamp;
 
 use crate::deployment::{Draft, deployments};
-use crate::ingest::DeviceLogs;
 use crate::lifetime::{Lifetime, Program};
+use crate::logs::DeviceLogs;
 use crate::provision::{self, Provisioning};
 use crate::run::{self, Run, Step, StepDraft};
 use crate::scan::Armed;
@@ -138,7 +138,7 @@ fn armed(logs: &DeviceLogs, formats: &Formats) -> Vec<Armed> {
             continue;
         };
         if let Some(program) = Program::of_path(program) {
-            armed.push(Armed { at: entry.stamp, program, delay_max, never });
+            armed.push(Armed { at: entry.stamp(), program, delay_max, never });
         }
     }
     armed.sort_by_key(|armed| armed.at);

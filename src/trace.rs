@@ -9,8 +9,8 @@ use std::collections::BTreeMap;
 use provtrace_parsers::event::Event;
 use provtrace_parsers::stamp::Stamp;
 
-use crate::ingest::{DeviceLogs, Entry};
 use crate::lifetime::{EntryRef, Known, Lifetime, Program, SLACK, Span};
+use crate::logs::{DeviceLogs, Entry};
 use crate::spans::{Spans, later};
 
 /// A silence that ends a scan or a policy sync of which no end is stated, in seconds.
@@ -83,8 +83,8 @@ pub fn own_lifetimes(
         let mut cutter = Cutter::new(logs, program, hints);
         for (at, place) in places.iter().enumerate() {
             let entry = logs.entry(*place);
-            let Some(stamp) = entry.stamp else { continue };
-            let next = places.get(at + 1).and_then(|next| logs.entry(*next).stamp);
+            let Some(stamp) = entry.stamp() else { continue };
+            let next = places.get(at + 1).and_then(|next| logs.entry(*next).stamp());
             let alone = next.is_none_or(|next| next.seconds_since(stamp) >= 1);
             cutter.record(Record { place: *place, stamp, entry, alone });
         }
@@ -233,7 +233,7 @@ impl<'h> Cutter<'h> {
         let logs = self.logs;
         let before = self.lifetimes.last_mut()?;
         // Of the lines in the second of the end, the first one is that of the scan that ended.
-        let stamp = |place: &EntryRef| logs.entry(*place).stamp;
+        let stamp = |place: &EntryRef| logs.entry(*place).stamp();
         let own = before.traces.partition_point(|place| stamp(place) < Some(end)) + 1;
         let rest = before.traces.get(own..).unwrap_or_default();
         let shows_life = |place: &EntryRef| logs.entry(*place).event == Event::Alive;
@@ -260,7 +260,7 @@ impl<'h> Cutter<'h> {
         let (first, rest) = before.traces.split_first().filter(|(first, _)| shows_life(first))?;
         let again =
             rest.iter().position(|place| shows_life(place) && message(place) == message(first))?;
-        let at = logs.entry(rest[again]).stamp?;
+        let at = logs.entry(rest[again]).stamp()?;
         Some((at, before.traces.remove(again + 1)))
     }
 }

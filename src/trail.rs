@@ -74,7 +74,7 @@ impl Trail {
 
 /// When a record was written, as its log prints it.
 fn logged(story: &Story, at: EntryRef) -> Option<Stamp> {
-    story.logs.entry(at).logged
+    story.logs.entry(at).logged()
 }
 
 fn exits(story: &Story) -> Vec<(Stamp, u32)> {

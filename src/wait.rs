@@ -6,8 +6,8 @@ use provtrace_parsers::event::Event;
 
 use crate::correlate::{Findings, Proof};
 use crate::holder::Holders;
-use crate::ingest::DeviceLogs;
 use crate::lifetime::{EntryRef, Lifetime, Program, SLACK};
+use crate::logs::DeviceLogs;
 use crate::run::Step;
 use crate::spans::later;
 use crate::timeline::Timeline;
@@ -84,14 +84,14 @@ fn is_silent(own: &Lifetime, scan: &Lifetime, logs: &DeviceLogs) -> bool {
         .traces
         .iter()
         .map(|trace| logs.entry(*trace))
-        .filter(|entry| entry.stamp.is_some_and(|at| from < at && at < to));
+        .filter(|entry| entry.stamp().is_some_and(|at| from < at && at < to));
     { inside }.all(|entry| entry.event == Event::Waits)
 }
 
 fn proofs(own: &Lifetime, scan: &Lifetime, logs: &DeviceLogs) -> Vec<Proof> {
     let ends = [scan.start.entry, own.start.entry, scan.end.entry, own.end.entry];
     let mut entries: Vec<EntryRef> = ends.to_vec();
-    entries.sort_by_key(|entry| (logs.entry(*entry).stamp, *entry));
+    entries.sort_by_key(|entry| (logs.entry(*entry).stamp(), *entry));
     entries.dedup();
     let proof = |entry: EntryRef| Proof { says: logs.entry(entry).event.word(), entry };
     entries.into_iter().map(proof).collect()

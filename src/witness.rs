@@ -8,8 +8,9 @@ use provtrace_parsers::format::{Formats, SourceKind};
 use provtrace_parsers::stamp::Stamp;
 
 use crate::clock::Clock;
-use crate::ingest::{DeviceLogs, Entry, PLAUSIBLE};
+use crate::ingest::PLAUSIBLE;
 use crate::lifetime::{End, EntryRef, Known, LaunchedBy, Program};
+use crate::logs::{DeviceLogs, Entry};
 use crate::sequence::records;
 
 /// Milliseconds from 1601 to 1970.
@@ -71,9 +72,10 @@ pub fn settle(logs: &mut DeviceLogs, clock: &Clock) {
             | SourceKind::DeviceFacts => continue,
         };
         for (at, utc) in times {
-            log.entries[at].stamp = clock.has_zone().then_some(Stamp(utc));
-            lost +=
-                u64::from(log.entries[at].stamp.is_none() && log.kind != SourceKind::PolicyStatus);
+            log.entries[at].place(clock.has_zone().then_some(Stamp(utc)));
+            lost += u64::from(
+                log.entries[at].stamp().is_none() && log.kind != SourceKind::PolicyStatus,
+            );
         }
     }
     if lost > 0 {
@@ -152,7 +154,7 @@ fn registry(logs: &DeviceLogs) -> Vec<Witness> {
                 found.extend(own.take());
                 own = Program::of_path(program).map(|program| seen(program, log.kind));
             }
-            let (Some(own), Some(stamp)) = (&mut own, entry.stamp) else { continue };
+            let (Some(own), Some(stamp)) = (&mut own, entry.stamp()) else { continue };
             let entry_ref = EntryRef::new(source, at);
             let end = Some(End { at: stamp, known: Known::Registry, entry: entry_ref });
             if matches!(entry.event, Event::LastStarted { .. }) {
@@ -186,7 +188,9 @@ fn event_logs(logs: &DeviceLogs, formats: &Formats) -> Vec<Witness> {
     let mut open: BTreeMap<(u32, Program), usize> = BTreeMap::new();
     for place in records(logs, SourceKind::EventLog) {
         let entry = logs.entry(place);
-        let (Event::ProcessSeen(process), Some(at)) = (&entry.event, entry.stamp) else { continue };
+        let (Event::ProcessSeen(process), Some(at)) = (&entry.event, entry.stamp()) else {
+            continue;
+        };
         let Some(program) = Program::of_path(&process.program) else { continue };
         let end = Some(End { at, known: Known::EventLog, entry: place });
         let key = (process.pid, program);
@@ -233,7 +237,7 @@ fn launched_by(launcher: Launcher) -> LaunchedBy {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::ingest::Quote;
+    use crate::logs::Quote;
 
     #[test]
     fn last_runs_of_our_programs_have_times() {
@@ -251,8 +255,8 @@ mod tests {
         ];
         let quote = Quote { line: 1, offset: 0, length: 0, text: "".into() };
         let entry = |event| Entry {
-            stamp: None,
-            logged: None,
+            placed: None.into(),
+            printed: None.into(),
             pid: None,
             tid: None,
             event,

@@ -19,7 +19,7 @@ const LONGEST_FILE: usize = 400;
 const FLAT_TABLES: [(&str, &str); 2] = [("src/cli.rs", ""), ("tests/tidy.rs", "")];
 
 /// The modules of the binary in the order in which data flows: each uses only those before it.
-const FLOW: [&str; 121] = [
+const FLOW: [&str; 122] = [
     "letters",
     "paths",
     "failure",
@@ -40,6 +40,7 @@ const FLOW: [&str; 121] = [
     "source",
     "dates",
     "eventlog",
+    "logs",
     "ingest",
     "recollection",
     "rereader",

@@ -256,6 +256,40 @@ impl Event {
         if let Event::ProcessSeen(seen) = self { Some(seen.mark) } else { None }
     }
 
+    /// Bytes of all texts that it holds.
+    pub fn text_length(&self) -> usize {
+        let maybe = |text: &Option<String>| text.as_ref().map_or(0, String::len);
+        match self {
+            Event::SessionBegins { core: text }
+            | Event::RunStarts { arguments: text }
+            | Event::Refused { holder: text } => maybe(text),
+            Event::ActionBegins { name: text }
+            | Event::TaskNamed { name: text }
+            | Event::PackageNamed { name: text }
+            | Event::HostName { name: text }
+            | Event::Monitored { program: text } => text.len(),
+            Event::TimeZone { name, .. } => name.len(),
+            Event::ProcessCreated(child) => child.program.len() + child.arguments.len(),
+            Event::Launched(own) => own.task.len() + own.program.len() + own.arguments.len(),
+            Event::Armed(own) => own.task.len() + own.program.len(),
+            Event::Scheduled(own) => own.program.len() + own.start.len(),
+            Event::TaskState(own) => own.task.len(),
+            Event::ProcessSeen(own) => own.program.len() + maybe(&own.command_line),
+            Event::Alive
+            | Event::ActionResult { .. }
+            | Event::ProcessExited { .. }
+            | Event::RunEnds { .. }
+            | Event::ResultReported { .. }
+            | Event::Waits
+            | Event::ScanStarts
+            | Event::DownloadFailed
+            | Event::PolicyArrives
+            | Event::HolderSeen
+            | Event::LastStarted { .. }
+            | Event::LastDuration { .. } => 0,
+        }
+    }
+
     /// The exit code that it carries.
     pub fn code(&self) -> Option<&ExitCode> {
         if let Event::ProcessExited { code }

@@ -2,7 +2,9 @@
 //!
 //! A stamp is the device's wall clock without a zone: the parser knows no other.
 
-use serde::{Deserialize, Serialize};
+use std::fmt::{self, Debug, Formatter};
+
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use crate::beginning::Beginning;
 use crate::fields::{is_blank_byte, slash_fields};
@@ -16,6 +18,43 @@ impl Stamp {
     /// Seconds from `earlier` to `self`, negative if it is later.
     pub fn seconds_since(self, earlier: Stamp) -> i64 {
         (self.0 - earlier.0).div_euclid(1000)
+    }
+}
+
+/// A stamp or none, in the room of a stamp: the earliest one that can be said, which no year of a log
+/// has, stands for none.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub struct MaybeStamp(i64);
+
+impl MaybeStamp {
+    /// The stamp, if there is one.
+    #[inline]
+    pub fn get(self) -> Option<Stamp> {
+        (self.0 != i64::MIN).then_some(Stamp(self.0))
+    }
+}
+
+impl From<Option<Stamp>> for MaybeStamp {
+    fn from(stamp: Option<Stamp>) -> MaybeStamp {
+        MaybeStamp(stamp.map_or(i64::MIN, |stamp| stamp.0))
+    }
+}
+
+impl Debug for MaybeStamp {
+    fn fmt(&self, out: &mut Formatter<'_>) -> fmt::Result {
+        self.get().fmt(out)
+    }
+}
+
+impl Serialize for MaybeStamp {
+    fn serialize<S: Serializer>(&self, out: S) -> Result<S::Ok, S::Error> {
+        self.get().serialize(out)
+    }
+}
+
+impl<'de> Deserialize<'de> for MaybeStamp {
+    fn deserialize<D: Deserializer<'de>>(from: D) -> Result<MaybeStamp, D::Error> {
+        Option::<Stamp>::deserialize(from).map(MaybeStamp::from)
     }
 }
 
