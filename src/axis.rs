@@ -12,7 +12,7 @@ use provtrace_parsers::format::{Formats, SourceKind};
 use provtrace_parsers::stamp::Stamp;
 
 use crate::changes::{self, Change, ChangeKnown, REST, Seen, is_wall_clock};
-use crate::clock::Clock;
+use crate::clock::{Clock, Instants};
 use crate::logs::{DeviceLogs, Entry, SourceLog};
 
 /// A pause in which a program may still be at work, in milliseconds.
@@ -43,7 +43,7 @@ pub struct ClockChange {
 /// Puts all stamps of a device's wall clock on one axis, and tells what the clock went through.
 pub fn straighten(logs: &mut DeviceLogs, formats: &Formats, clock: &Clock) -> Vec<ClockChange> {
     let (changes, seen) = changes::find(logs, clock);
-    let axis = Axis { clock, changes: &changes };
+    let axis = Axis::new(clock, &changes);
     for (at, seen) in seen.iter().enumerate() {
         if seen.unordered {
             let path = &logs.sources[at].path;
@@ -71,7 +71,7 @@ pub fn straighten(logs: &mut DeviceLogs, formats: &Formats, clock: &Clock) -> Ve
         before: change.before,
         after: change.after,
         at: Stamp(axis.instant(at + 1, change.after).0 + axis.moved(at + 1, change.after, &begins)),
-        moved: axis.moves(at),
+        moved: axis.moves[at],
         known: change.known,
     };
     changes.iter().enumerate().map(told).collect()
@@ -80,17 +80,27 @@ pub fn straighten(logs: &mut DeviceLogs, formats: &Formats, clock: &Clock) -> Ve
 /// The changes of one device; epoch `n` ends with change `n`.
 struct Axis<'c> {
     clock: &'c Clock,
+    instants: Instants<'c>,
     changes: &'c [Change],
+    /// See [`Axis::moves`].
+    moves: Vec<i64>,
 }
 
-impl Axis<'_> {
+impl<'c> Axis<'c> {
+    fn new(clock: &'c Clock, changes: &'c [Change]) -> Axis<'c> {
+        let instants = Instants::of(clock);
+        let axis = Axis { clock, instants, changes, moves: Vec::new() };
+        let moves = (0..changes.len()).map(|change| axis.moves(change)).collect();
+        Axis { moves, ..axis }
+    }
+
     /// The instant of a stamp, by the clock as it was set in that epoch.
     fn instant(&self, epoch: usize, logged: Stamp) -> Stamp {
         let second = self.changes[..epoch].iter().any(|change| {
             change.known == ChangeKnown::DaylightSaving
                 && (change.after..change.before).contains(&logged)
         });
-        self.clock.instant(logged, second)
+        self.instants.instant(logged, second)
     }
 
     /// How far a change moved the clock, in milliseconds of instants; the time between its two
@@ -266,7 +276,7 @@ impl Axis<'_> {
             if !chained {
                 break;
             }
-            moved += self.moves(change);
+            moved += self.moves[change];
             from = None;
         }
         moved

@@ -3,6 +3,7 @@
 //! An *instant* is a [`Stamp`] in UTC where the device's zone is known, else on its own wall
 //! clock; `axis.rs` turns every stamp of a device into one.
 
+use std::cell::Cell;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use chrono::{DateTime, LocalResult, NaiveDate, NaiveDateTime, TimeZone, Utc};
@@ -14,6 +15,41 @@ use crate::pattern;
 use crate::zones::{self, Zone, ZoneRule};
 
 const DAY: i64 = 86_400_000;
+
+/// The instants of local times of which many are of one day: where its first and its last moment have one
+/// offset, all between have it, since no zone changes twice in a day and back.
+#[derive(Debug)]
+pub struct Instants<'c> {
+    clock: &'c Clock,
+    /// The last day, and how far its times are ahead of their instants, if that is one.
+    day: Cell<Option<(i64, Option<i64>)>>,
+}
+
+impl<'c> Instants<'c> {
+    /// Those of a clock.
+    pub fn of(clock: &'c Clock) -> Instants<'c> {
+        Instants { clock, day: Cell::new(None) }
+    }
+
+    /// See [`Clock::instant`].
+    pub fn instant(&self, logged: Stamp, second: bool) -> Stamp {
+        let day = logged.0.div_euclid(DAY);
+        let known = self.day.get().filter(|(known, _)| *known == day);
+        let ahead = known.map_or_else(|| self.ahead(day), |(_, ahead)| ahead);
+        self.day.set(Some((day, ahead)));
+        ahead.map_or_else(
+            || self.clock.instant(logged, second),
+            |ahead| Stamp(logged.0.saturating_sub(ahead)),
+        )
+    }
+
+    fn ahead(&self, day: i64) -> Option<i64> {
+        let begin = day.checked_mul(DAY)?;
+        let ahead = |at: Stamp, second| at.0.saturating_sub(self.clock.instant(at, second).0);
+        let first = ahead(Stamp(begin), false);
+        (first == ahead(Stamp(begin.checked_add(DAY - 1)?), true)).then_some(first)
+    }
+}
 
 /// What is known of a device's time zone.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -230,11 +230,14 @@ fn recognise_all(
 /// Devices that have logs in an agent's folder, not in archives: with the number of the path
 /// given, in capitals.
 fn known_devices(logs: &[(Found, Log)]) -> BTreeSet<(usize, String)> {
-    let plain = logs.iter().filter(|(found, _)| found.member.is_none());
+    let plain = logs.par_iter().filter(|(found, _)| found.member.is_none());
     let agents = plain.filter(|(found, _)| layout::is_agents(found.inside()));
     let name = |inside: &str| layout::guess(inside, &|_| false).unwrap_or_default();
     agents.map(|(found, _)| (found.root, name(found.inside()).to_uppercase())).collect()
 }
+
+/// A log, and the device that its path names.
+type Named = (Option<String>, Found, Log);
 
 /// Groups logs by device, each device's in order of `shown`.
 fn devices(
@@ -245,9 +248,12 @@ fn devices(
     skipped: &mut Vec<Skipped>,
 ) -> Vec<Device> {
     let known = known_devices(&logs);
-    let mut named = Vec::with_capacity(logs.len());
-    for (found, log) in logs {
-        let name = device_of(&found, &roots[found.root], layout, &known);
+    let names: Vec<Option<String>> = logs
+        .par_iter()
+        .map(|(found, _)| device_of(found, &roots[found.root], layout, &known))
+        .collect();
+    let mut named: Vec<Named> = Vec::with_capacity(logs.len());
+    for (name, (found, log)) in names.into_iter().zip(logs) {
         if layout.is_some() && name.is_none() {
             let reason = "its path does not fit --layout".to_owned();
             skipped.push(Skipped { path: found.shown, reason });
@@ -256,23 +262,20 @@ fn devices(
         }
     }
     let hosts = hosts(&named, roots, formats, sightings);
-    let mut devices: BTreeMap<Home, (Home, Device)> = BTreeMap::new();
-    for (name, found, log) in named {
-        let host = hosts.get(&found.root).filter(|hosts| hosts.len() == 1);
-        let host = host.and_then(|hosts| hosts.first());
-        let name = name.unwrap_or_else(|| host.unwrap_or(&roots[found.root].name).clone());
-        let folder = if layout.is_some() { "" } else { &roots[found.root].folder };
-        let home = home::home(folder, &name);
-        let key = home.iter().map(|part| part.to_uppercase()).collect();
-        let new = || (home, Device { name, sources: Vec::new() });
-        let (_, device) = devices.entry(key).or_insert_with(new);
-        let Found { file, shown, bytes, stat, member, .. } = found;
-        let Log { format, task } = log;
-        device.sources.push(Source { file, shown, format, task, bytes, member, stat });
-    }
-    let mut devices = named_apart(devices.into_values().collect());
+    let folder_of = |root: usize| if layout.is_some() { "" } else { &*roots[root].folder };
+    let named_by = |root: usize| {
+        let host = hosts.get(&root).filter(|hosts| hosts.len() == 1);
+        host.and_then(|hosts| hosts.first()).unwrap_or(&roots[root].name)
+    };
+    let devices = grouped(named, &folder_of, &named_by);
+    let mut devices = named_apart(devices);
     for device in &mut devices {
         device.sources.sort_by(|a, b| a.shown.cmp(&b.shown));
+        device.sources.shrink_to_fit();
+        // Paths that were given may hold the same file; an archive, two members of one name.
+        if roots.len() == 1 && device.sources.iter().all(|own| own.member.is_none()) {
+            continue;
+        }
         let mut seen = HashSet::new();
         let is_first: Vec<bool> = device
             .sources
@@ -281,9 +284,40 @@ fn devices(
             .collect();
         let mut is_first = is_first.into_iter();
         device.sources.retain(|_| is_first.next().unwrap_or(true));
-        device.sources.shrink_to_fit();
     }
     devices
+}
+
+/// Devices by where they lie; `named_by`: the name of logs below a path given that name none.
+fn grouped<'r>(
+    named: Vec<Named>,
+    folder_of: &dyn Fn(usize) -> &'r str,
+    named_by: &dyn Fn(usize) -> &'r String,
+) -> Vec<(Home, Device)> {
+    let mut devices: BTreeMap<Home, (Home, Device)> = BTreeMap::new();
+    let mut named = named.into_iter().peekable();
+    while let Some((own, found, log)) = named.next() {
+        let root = found.root;
+        let name = own.as_ref().unwrap_or_else(|| named_by(root)).clone();
+        let home = home::home(folder_of(root), &name);
+        let key = home.iter().map(|part| part.to_uppercase()).collect();
+        let new = || (home, Device { name, sources: Vec::new() });
+        let (_, device) = devices.entry(key).or_insert_with(new);
+        device.sources.push(source(found, log));
+        // Files come device by device: most are of that of the file before.
+        while let Some((_, found, log)) =
+            named.next_if(|(next, found, _)| found.root == root && *next == own)
+        {
+            device.sources.push(source(found, log));
+        }
+    }
+    devices.into_values().collect()
+}
+
+fn source(found: Found, log: Log) -> Source {
+    let Found { file, shown, bytes, stat, member, .. } = found;
+    let Log { format, task } = log;
+    Source { file, shown, format, task, bytes, member, stat }
 }
 
 /// Devices of one name that lie in different places get names that differ; in order of name.
@@ -322,7 +356,7 @@ fn device_of(
 
 /// The host names that lie in the folders given, not in a device's folder there.
 fn hosts(
-    named: &[(Option<String>, Found, Log)],
+    named: &[Named],
     roots: &[Root],
     formats: &Formats,
     sightings: &Sightings,

@@ -1,7 +1,8 @@
 //! The report as JSON: docs/REPORT.md.
 
-use std::io::{self, Write};
+use std::io::{self, BufWriter, Write};
 
+use memchr::memchr;
 use serde::Serialize;
 use serde_json::Value;
 
@@ -10,7 +11,10 @@ use serde_json::Value;
 /// # Errors
 /// Of the writer.
 pub fn write(report: &impl Serialize, out: &mut dyn Write) -> io::Result<()> {
-    serde_json::to_writer_pretty(Shield { out: &mut *out, carried: None }, report)?;
+    let mut shielded = BufWriter::with_capacity(1 << 16, Shield { out: &mut *out, carried: false });
+    serde_json::to_writer_pretty(&mut shielded, report)?;
+    shielded.flush()?;
+    drop(shielded);
     out.write_all(b"\n")
 }
 
@@ -40,7 +44,7 @@ pub fn for_script(value: &(impl Serialize + ?Sized)) -> io::Result<String> {
 /// None that our own values can cause.
 pub fn line(value: &(impl Serialize + ?Sized)) -> io::Result<String> {
     let mut line = Vec::new();
-    serde_json::to_writer(Shield { out: &mut line, carried: None }, value)?;
+    serde_json::to_writer(Shield { out: &mut line, carried: false }, value)?;
     String::from_utf8(line).map_err(io::Error::other)
 }
 
@@ -74,22 +78,42 @@ pub fn each_text(value: &mut Value, change: &dyn Fn(&str) -> String) {
 /// JSON may hold them only in strings, where an escape says the same.
 struct Shield<'o> {
     out: &'o mut dyn Write,
-    carried: Option<u8>,
+    /// Whether the last byte was [`FIRST`], and is not written yet.
+    carried: bool,
+}
+
+/// The first byte of control characters beyond ASCII, and of other letters.
+const FIRST: u8 = 0xC2;
+
+impl Shield<'_> {
+    /// Writes a letter of two bytes, whose first one was [`FIRST`].
+    fn behind_first(&mut self, byte: u8) -> io::Result<()> {
+        if (0x80..0xA0).contains(&byte) {
+            return write!(self.out, "\\u{byte:04x}");
+        }
+        self.out.write_all(&[FIRST, byte])
+    }
 }
 
 impl Write for Shield<'_> {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        for byte in bytes {
-            match self.carried.take() {
-                Some(first) if (0x80..0xA0).contains(byte) => {
-                    debug_assert_eq!(first, 0xC2);
-                    write!(self.out, "\\u{byte:04x}")?;
-                }
-                Some(first) => self.out.write_all(&[first, *byte])?,
-                None if *byte == 0xC2 => self.carried = Some(*byte),
-                None => self.out.write_all(&[*byte])?,
-            }
+        let mut rest = bytes;
+        if self.carried {
+            let Some((byte, behind)) = rest.split_first() else { return Ok(0) };
+            self.carried = false;
+            self.behind_first(*byte)?;
+            rest = behind;
         }
+        while let Some(at) = memchr(FIRST, rest) {
+            self.out.write_all(&rest[..at])?;
+            let Some(byte) = rest.get(at + 1) else {
+                self.carried = true;
+                return Ok(bytes.len());
+            };
+            self.behind_first(*byte)?;
+            rest = &rest[at + 2..];
+        }
+        self.out.write_all(rest)?;
         Ok(bytes.len())
     }
 
@@ -113,7 +137,7 @@ mod tests {
     #[test]
     fn second_control_characters_are_escaped() {
         let mut out = Vec::new();
-        let mut shield = Shield { out: &mut out, carried: None };
+        let mut shield = Shield { out: &mut out, carried: false };
         shield.write_all("a\u{9b}é\u{a0}Â".as_bytes()).expect("memory");
         assert_eq!(String::from_utf8(out).as_deref(), Ok("a\\u009bé\u{a0}Â"));
     }
