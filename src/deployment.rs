@@ -8,7 +8,7 @@ use provtrace_parsers::event::Event;
 use provtrace_parsers::format::{Formats, SourceKind};
 use provtrace_parsers::stamp::Stamp;
 
-use crate::lifetime::{End, EntryRef, Known, LaunchedBy, Lifetime, Program, SLACK, Span};
+use crate::lifetime::{End, Known, LaunchedBy, Lifetime, Program, SLACK, Span};
 use crate::logs::DeviceLogs;
 use crate::provision::{Child, Provisioning};
 use crate::run::StepDraft;
@@ -164,8 +164,8 @@ impl Draft<'_> {
         let lifetime = &mut self.lifetimes[at];
         lifetime.step = Some(self.steps.len());
         let exit = child.and_then(|child| child.exit.as_ref());
-        let mut codes: Vec<(ExitCode, EntryRef)> =
-            exit.map(|exit| (exit.code.clone(), exit.entry)).into_iter().collect();
+        let mut codes = Vec::with_capacity(lifetime.codes.len() + usize::from(exit.is_some()));
+        codes.extend(exit.map(|exit| (exit.code.clone(), exit.entry)));
         codes.extend(lifetime.codes.iter().cloned());
         let own_end = (!lifetime.traces.is_empty()).then_some(lifetime.end.at);
         self.steps.push(StepDraft {

@@ -14,6 +14,7 @@ use crate::paths::Given;
 pub use crate::paths::{plain, slashed};
 use crate::place::Member;
 use crate::recognise::{Kind, Log, is_looked_at};
+use crate::room::exact;
 use crate::sighting::Sightings;
 pub use crate::walk::Skipped;
 use crate::walk::{self, Found, Root, Stat, walk};
@@ -164,6 +165,11 @@ fn open_archives(
     sightings: &Sightings,
     share: &mut Share,
 ) -> Vec<Found> {
+    let is_archive =
+        |own: &Found| bundle::is_zip(own.inside()) || bundle::of_gzip(own.inside()).is_some();
+    if !found.iter().any(is_archive) {
+        return found;
+    }
     let is_log = |name: &str| is_looked_at(name, formats);
     let opened: Vec<(Vec<Found>, bundle::Bundle)> = found
         .into_par_iter()
@@ -202,16 +208,10 @@ fn recognise_all(
     sightings: &Sightings,
     share: &mut Share,
 ) -> Vec<(Found, Log)> {
-    let kinds: Vec<(Found, Kind)> = found
-        .into_par_iter()
-        .map(|found| {
-            let kind = sightings.kind(&found, formats);
-            (found, kind)
-        })
-        .collect();
+    let kinds: Vec<Kind> = found.par_iter().map(|found| sightings.kind(found, formats)).collect();
     // A share may have hundreds of thousands: no more room than they take.
     let mut logs = Vec::with_capacity(kinds.len());
-    for (found, kind) in kinds {
+    for (found, kind) in found.into_iter().zip(kinds) {
         match kind {
             Kind::Log(log) => logs.push((found, log)),
             Kind::UnknownLog { of_agent } => {
@@ -236,9 +236,6 @@ fn known_devices(logs: &[(Found, Log)]) -> BTreeSet<(usize, String)> {
     agents.map(|(found, _)| (found.root, name(found.inside()).to_uppercase())).collect()
 }
 
-/// A log, and the device that its path names.
-type Named = (Option<String>, Found, Log);
-
 /// Groups logs by device, each device's in order of `shown`.
 fn devices(
     logs: Vec<(Found, Log)>,
@@ -252,16 +249,18 @@ fn devices(
         .par_iter()
         .map(|(found, _)| device_of(found, &roots[found.root], layout, &known))
         .collect();
-    let mut named: Vec<Named> = Vec::with_capacity(logs.len());
-    for (name, (found, log)) in names.into_iter().zip(logs) {
+    let hosts = match layout {
+        Some(_) => BTreeMap::new(),
+        None => hosts(names.iter().zip(&logs), roots, formats, sightings),
+    };
+    let named = names.into_iter().zip(logs).filter_map(|(name, (found, log))| {
         if layout.is_some() && name.is_none() {
             let reason = "its path does not fit --layout".to_owned();
             skipped.push(Skipped { path: found.shown, reason });
-        } else {
-            named.push((name, found, log));
+            return None;
         }
-    }
-    let hosts = hosts(&named, roots, formats, sightings);
+        Some((name, found, log))
+    });
     let folder_of = |root: usize| if layout.is_some() { "" } else { &*roots[root].folder };
     let named_by = |root: usize| {
         let host = hosts.get(&root).filter(|hosts| hosts.len() == 1);
@@ -271,7 +270,7 @@ fn devices(
     let mut devices = named_apart(devices);
     for device in &mut devices {
         device.sources.sort_by(|a, b| a.shown.cmp(&b.shown));
-        device.sources.shrink_to_fit();
+        device.sources = exact(std::mem::take(&mut device.sources));
         // Paths that were given may hold the same file; an archive, two members of one name.
         if roots.len() == 1 && device.sources.iter().all(|own| own.member.is_none()) {
             continue;
@@ -290,12 +289,12 @@ fn devices(
 
 /// Devices by where they lie; `named_by`: the name of logs below a path given that name none.
 fn grouped<'r>(
-    named: Vec<Named>,
+    named: impl Iterator<Item = (Option<String>, Found, Log)>,
     folder_of: &dyn Fn(usize) -> &'r str,
     named_by: &dyn Fn(usize) -> &'r String,
 ) -> Vec<(Home, Device)> {
     let mut devices: BTreeMap<Home, (Home, Device)> = BTreeMap::new();
-    let mut named = named.into_iter().peekable();
+    let mut named = named.peekable();
     while let Some((own, found, log)) = named.next() {
         let root = found.root;
         let name = own.as_ref().unwrap_or_else(|| named_by(root)).clone();
@@ -355,14 +354,14 @@ fn device_of(
 }
 
 /// The host names that lie in the folders given, not in a device's folder there.
-fn hosts(
-    named: &[Named],
+fn hosts<'n>(
+    named: impl Iterator<Item = (&'n Option<String>, &'n (Found, Log))>,
     roots: &[Root],
     formats: &Formats,
     sightings: &Sightings,
 ) -> BTreeMap<usize, BTreeSet<String>> {
     let mut hosts: BTreeMap<usize, BTreeSet<String>> = BTreeMap::new();
-    for (name, found, log) in named {
+    for (name, (found, log)) in named {
         let format = &formats.formats[log.format];
         let facts = format.kind == SourceKind::DeviceFacts;
         if name.is_none() && facts && !roots[found.root].is_file {

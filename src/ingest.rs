@@ -30,7 +30,7 @@ const MOST_ENTRIES: usize = 400_000;
 pub const PLAUSIBLE: std::ops::Range<i64> = 788_918_400_000..3_786_912_000_000;
 
 /// Most bytes that the kept records of one device take.
-pub const MOST_KEPT: usize = 64 << 20;
+pub const MOST_KEPT: usize = 44 << 20;
 
 /// Reads one source to its end; `buffer` is memory that goes from source to source.
 ///
@@ -158,7 +158,10 @@ impl<'f> Keeper<'f> {
     /// What was read and not kept.
     pub fn dropped(&self) -> Option<String> {
         let Keeper { dropped, .. } = self;
-        (*dropped > 0).then(|| format!("partly read: {dropped} records beyond {MOST_ENTRIES} of a log or {MOST_KEPT} bytes of a device were only counted"))
+        (*dropped > 0).then(|| {
+            let room = MOST_KEPT >> 20;
+            format!("partly read: {dropped} records beyond {MOST_ENTRIES} of a log, or {room} MiB of a device, were only counted")
+        })
     }
 
     /// What has a time that can't be.

@@ -1,6 +1,7 @@
 //! What was typed → what is to be done: formats, devices, outputs, the exit status.
 
 use std::cmp::Reverse;
+use std::collections::BTreeMap;
 use std::io::{self, Write};
 use std::path::{Component, Path, PathBuf};
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -341,11 +342,25 @@ pub fn style(to_file: bool, width: Option<u16>) -> Style {
     Style { width: width.or(own).unwrap_or(100).max(40), colour: terminal && wanted }
 }
 
+/// Most files that are told of one sort of reason; the report lists all.
+const MOST_TOLD: usize = 20;
+
 /// Says on standard error what could not be read.
 pub fn tell_skipped(skipped: &[Skipped]) {
-    for skip in skipped {
-        let Skipped { path, reason } = skip;
-        say(&report::plain::harmless(&format!("{path}: {reason}")));
+    // Reasons that differ in numbers are of one sort.
+    let sort = |reason: &str| reason.replace(|c: char| c.is_ascii_digit(), "");
+    let mut more: BTreeMap<String, (usize, &str)> = BTreeMap::new();
+    for Skipped { path, reason } in skipped {
+        let (told, _) = more.entry(sort(reason)).or_insert((0, reason));
+        *told += 1;
+        if *told <= MOST_TOLD {
+            say(&report::plain::harmless(&format!("{path}: {reason}")));
+        }
+    }
+    for (told, reason) in more.into_values().filter(|(told, _)| *told > MOST_TOLD) {
+        let more = told - MOST_TOLD;
+        let reason = report::plain::harmless(reason);
+        say(&format!("and {more} more files, which the report lists, for such a reason: {reason}"));
     }
 }
 

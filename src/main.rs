@@ -86,6 +86,7 @@ mod rereader;
 mod rereading;
 mod retelling;
 mod roles;
+mod room;
 mod run;
 mod sample;
 mod scan;

@@ -11,6 +11,7 @@ use crate::ingest::{Keeper, MOST_KEPT, read_open};
 use crate::logs::{DeviceLogs, SourceLog, room_of};
 use crate::recognise::is_looked_at;
 use crate::recollection::{Fate, Part, Reading, Recollection, Unread, Watcher};
+use crate::room::exact;
 use crate::source::OpenSource;
 
 /// What is said of a file that is another one than a moment ago.
@@ -221,8 +222,6 @@ impl<'d> Parts<'d> {
         let end = read_open(open, order, format, &mut self.buffer, &mut keeper, self.progress)
             .map_err(|reason| Unread { reason, broken: false })?;
         keeper.finish();
-        // A device may have tens of thousands of small logs.
-        keeper.entries.shrink_to_fit();
         Ok(Recollection {
             skipped: end.stopped.into_iter().chain(keeper.dropped()).collect(),
             warnings: keeper.impossible().into_iter().collect(),
@@ -237,7 +236,7 @@ impl<'d> Parts<'d> {
                 format: format.name.clone(),
                 kind: format.kind,
                 task: None,
-                entries: keeper.entries,
+                entries: exact(keeper.entries),
                 counts: end.counts,
                 bytes: end.bytes,
             },

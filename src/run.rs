@@ -93,7 +93,7 @@ pub fn divide(
     device: &str,
 ) -> (Vec<Run>, Vec<Step>) {
     let mut runs = Vec::new();
-    let mut steps = Vec::new();
+    let mut steps = Vec::with_capacity(drafts.len());
     let starts = run_starts(lifetimes, &drafts, provisioning, tasks);
     let mut groups: Vec<Vec<StepDraft>> = vec![Vec::new(); starts.len()];
     for draft in drafts {

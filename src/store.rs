@@ -21,7 +21,7 @@ use crate::paths::slashed;
 const APPLICATION: i32 = 0x7072_7476;
 /// The database in the store's folder.
 const DATABASE: &str = "store.sqlite";
-/// The largest value that is taken out, in bytes: a device keeps 64 MiB of text, and what is around it.
+/// The largest value that is taken out, in bytes: a device keeps 44 MiB of records, and what is around them.
 const MOST: usize = 1 << 30;
 /// What is written at once, in bytes.
 const AT_ONCE: usize = 1 << 20;

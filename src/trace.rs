@@ -11,6 +11,7 @@ use provtrace_parsers::stamp::Stamp;
 
 use crate::lifetime::{EntryRef, Known, Lifetime, Program, SLACK, Span};
 use crate::logs::{DeviceLogs, Entry};
+use crate::room::exact;
 use crate::spans::{Spans, later};
 
 /// A silence that ends a scan or a policy sync of which no end is stated, in seconds.
@@ -92,8 +93,8 @@ pub fn own_lifetimes(
     }
     lifetimes.sort_by_key(|lifetime| (lifetime.start.at, lifetime.start.entry));
     for own in &mut lifetimes {
-        own.traces.shrink_to_fit();
-        own.codes.shrink_to_fit();
+        own.traces = exact(std::mem::take(&mut own.traces));
+        own.codes = exact(std::mem::take(&mut own.codes));
     }
     lifetimes
 }

@@ -305,9 +305,8 @@ fn look_at(
     let stat = entry.metadata().map_or_else(|_| Stat::default(), |metadata| Stat::of(&metadata));
     let inside = if root.is_file { slashed(&root.path) } else { root.below(entry.path()) };
     let inside = Some(inside).filter(|inside| *inside != shown);
-    let mut file = entry.into_path();
-    // There may be hundreds of thousands, each with room for as much again.
-    file.shrink_to_fit();
+    // There may be hundreds of thousands, and the entry's own has room for as much again.
+    let file = entry.path().to_path_buf();
     Ok(Some(Found { file, shown, inside, bytes: stat.bytes, stat, member: None, root: number }))
 }
 
