@@ -360,7 +360,7 @@ pub fn tell_skipped(skipped: &[Skipped]) {
     for (told, reason) in more.into_values().filter(|(told, _)| *told > MOST_TOLD) {
         let more = told - MOST_TOLD;
         let reason = report::plain::harmless(reason);
-        say(&format!("and {more} more files, which the report lists, for such a reason: {reason}"));
+        say(&format!("and {more} more files (a report in JSON lists all): {reason}"));
     }
 }
 

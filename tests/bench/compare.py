@@ -21,6 +21,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from datetime import datetime, timedelta
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -33,10 +34,14 @@ SHARES = {
     "utf-16": ["--devices", "20", "--seed", "3", "--bulk", "200m", "--encodings", "100"],
     "zips": ["--devices", "50", "--seed", "4", "--bulk", "1g", "--zips", "100"],
 }
+NAMES = [*SHARES, "device-50000"]
+# One device of so many small logs, each of another task and time.
+MANY = 50_000
 # Shares that differ in size alone: gigabytes, devices.
 SIZES = [(0.1, 5), (0.3, 15), (1, 50), (3, 150), (10, 500)]
 # lnav does not load thousands of files at once: it is given the largest ones, up to so many bytes.
 LNAV_BYTES = 200_000_000
+MOST_FOR_LNAV = 500
 
 
 def arguments():
@@ -45,12 +50,45 @@ def arguments():
     parser.add_argument("--binary", type=Path, default=target / "provtrace")
     parser.add_argument("--fleet", type=Path, default=target / "examples" / "fleet")
     parser.add_argument("--folder", type=Path, default=Path(tempfile.gettempdir()) / "provtrace-bench")
-    parser.add_argument("--shares", nargs="*", choices=list(SHARES), default=list(SHARES))
+    parser.add_argument("--shares", nargs="*", choices=NAMES, default=NAMES)
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--slow-rounds", type=int, default=1, help="rounds of DuckDB and lnav; 0 leaves them out")
     parser.add_argument("--callgrind", action="store_true")
     parser.add_argument("--linear", action="store_true", help="time and memory from 100 MB to 10 GB")
     return parser.parse_args()
+
+
+def write_many(share):
+    """A device of many small logs: what limits it is what is kept of each."""
+    data = share / "PC-1" / "Program Files (x86)" / "LANDesk" / "LDClient" / "Data"
+    data.mkdir(parents=True)
+    lines = [
+        (0, "Command line: /taskid={task} /provisioning /noui /bandwidth=lan"),
+        (0, "Processing package Citrix Workspace"),
+        (1, "Downloading to sdmcache: http://EPMCORE02/pkg/citrixworkspace.exe"),
+        (5, "Installer still active, 2 child processes"),
+        (13, "Installer still active, 2 child processes"),
+        (41, "Setting environment for SYSTEM account"),
+        (79, "Preferred server lookup returned 0 entries"),
+        (105, "processing of package is complete, result 0 (0x00000000 - code 0)"),
+        (105, "Sending task status task={task} -retcode 0"),
+        (105, 'Sending task status ldap="CN=PC-1,OU=Clients,DC=corp" task={task} -retcode 0'),
+    ]
+    for number in range(MANY):
+        begin, task = datetime(2024, 3, 1) + timedelta(minutes=3 * number), 10_000 + number
+        text = "".join(f"{begin + timedelta(seconds=later):%a, %d %b %Y %H:%M:%S} {line.format(task=task)}\r\n"
+                       for later, line in lines)
+        (data / f"sdclient_task{task}.log").write_bytes(text.encode())
+
+
+def make(name, share, options):
+    if share.is_dir():
+        return
+    options.folder.mkdir(parents=True, exist_ok=True)
+    if name == "device-50000":
+        write_many(share)
+    else:
+        subprocess.run([options.fleet, share, *SHARES[name]], check=True)
 
 
 def files(share):
@@ -112,7 +150,9 @@ def peers(share, slow):
         bytes_of_logs = sum(path.stat().st_size for path in logs)
         try:
             import duckdb  # noqa: F401
-            found.append(("duckdb", [sys.executable, "-c", duckdb_script(logs)], None, bytes_of_logs, True))
+            # By standard input: so many names are too long for a command.
+            script = duckdb_script(logs).encode()
+            found.append(("duckdb", [sys.executable, "-"], script, bytes_of_logs, True))
         except ImportError:
             left_out.append("DuckDB: pip install duckdb")
         some, total = [], 0
@@ -120,10 +160,12 @@ def peers(share, slow):
             if total + path.stat().st_size <= LNAV_BYTES:
                 some.append(path)
                 total += path.stat().st_size
-        if shutil.which("lnav") and some:
+        if shutil.which("lnav") and len(some) > MOST_FOR_LNAV:
+            left_out.append(f"lnav: {len(some):,} files are too many for it")
+        elif shutil.which("lnav") and some:
             found.append(("lnav", ["lnav", "-n", "-c", ";select count(*) from all_logs", *map(str, some)], None, total, True))
-        elif not shutil.which("lnav"):
-            left_out.append("lnav: not installed")
+        else:
+            left_out.append("lnav: not installed" if some else "lnav: no log is small enough for it")
     return found, left_out, size
 
 
@@ -133,9 +175,7 @@ def spread(values):
 
 def compare(name, options):
     share = options.folder / name
-    if not share.is_dir():
-        options.folder.mkdir(parents=True, exist_ok=True)
-        subprocess.run([options.fleet, share, *SHARES[name]], check=True)
+    make(name, share, options)
     others, left_out, size = peers(share, options.slow_rounds > 0)
     analyze = [str(options.binary), "analyze", str(share), "--format", "json", "--no-progress"]
     own = [("provtrace, all cores", analyze), ("provtrace, one thread", [*analyze, "--threads", "1"])]
