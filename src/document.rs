@@ -22,8 +22,9 @@ pub fn read(
     let decoded = text::decode_all(raw, format.code_page);
     let decoded = decoded.trim_end_matches('\0');
     let state = policy_status::read(decoded, xml, task);
-    let mut state = state.filter(|_| is_whole);
-    let known = state.is_some();
+    let state = state.filter(|_| is_whole);
+    let mut event = state.map(|state| Event::TaskState(Box::new(state)));
+    let known = event.is_some();
     let cursor = Cursor { decoded: 0, raw: mark as u64 };
     let mut block = Block {
         text: decoded.as_bytes(),
@@ -38,11 +39,7 @@ pub fn read(
     let mut offset = 0;
     for (at, whole) in decoded.split_inclusive('\n').enumerate() {
         let line = whole.trim_end_matches(['\r', '\n']);
-        let event = if at == told_by {
-            state.take().map(|state| Event::TaskState(Box::new(state)))
-        } else {
-            None
-        };
+        let event = if at == told_by { event.take() } else { None };
         let outcome = match (&event, known) {
             (Some(_), _) => Outcome::Event,
             (None, true) => Outcome::Noise,

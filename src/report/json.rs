@@ -2,7 +2,6 @@
 
 use std::io::{self, BufWriter, Write};
 
-use memchr::memchr;
 use serde::Serialize;
 use serde_json::Value;
 
@@ -104,7 +103,7 @@ impl Write for Shield<'_> {
             self.behind_first(*byte)?;
             rest = behind;
         }
-        while let Some(at) = memchr(FIRST, rest) {
+        while let Some(at) = rest.iter().position(|byte| *byte == FIRST) {
             self.out.write_all(&rest[..at])?;
             let Some(byte) = rest.get(at + 1) else {
                 self.carried = true;
