@@ -322,7 +322,7 @@ impl References {
     /// How far a line of a log is from what is known of an epoch, in milliseconds: from the
     /// starts of its task, else from any record and from the run of the provisioning agent.
     fn distance(&self, log: &SourceLog, epoch: usize, logged: Stamp) -> i64 {
-        if let Some(starts) = log.task.as_ref().and_then(|task| self.tasks.get(task)) {
+        if let Some(starts) = log.task.as_deref().and_then(|task| self.tasks.get(task)) {
             return nearest(&starts[epoch], logged);
         }
         nearest(&self.all[epoch], logged) + nearest(&self.agent[epoch], logged).min(RUN)
@@ -354,9 +354,9 @@ mod tests {
             quote: Quote { line: 1, offset: 0, length: 0, text: "".into() },
         };
         SourceLog {
-            path: path.to_owned(),
+            path: path.into(),
             member: None,
-            format: String::new(),
+            format: Box::default(),
             kind,
             task: None,
             entries: seconds.iter().map(entry).collect(),

@@ -164,7 +164,7 @@ impl Batch {
         let absent = row.filter(|_| found.sources.is_empty());
         let packed = pack(&memory);
         let logs = memory.logs(&found.name);
-        let mut report = device::report(&story::of_logs(logs, &self.request), &self.request);
+        let mut report = device::report(story::of_logs(logs, &self.request), &self.request);
         let chronicle = report.chronicle.take();
         let saved = Saved {
             name: found.name.clone(),

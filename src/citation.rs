@@ -13,8 +13,8 @@ pub fn to_tenth(value: f64) -> f64 {
 pub fn quote(logs: &DeviceLogs, proof: &Proof) -> Evidence {
     let entry = logs.entry(proof.entry);
     Evidence {
-        path: logs.source(proof.entry).path.clone(),
-        member: logs.source(proof.entry).member.clone(),
+        path: logs.source(proof.entry).path.to_string(),
+        member: logs.source(proof.entry).member.as_deref().map(str::to_owned),
         line: entry.quote.line,
         offset: entry.quote.offset,
         length: entry.quote.length,

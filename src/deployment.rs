@@ -42,7 +42,7 @@ pub fn deployments(
 ) -> Vec<Lifetime> {
     let mut groups: BTreeMap<Option<&str>, Vec<usize>> = BTreeMap::new();
     for (at, log) in logs.sources.iter().enumerate() {
-        if log.kind == SourceKind::Sdclient {
+        if log.kind == SourceKind::Sdclient && !log.entries.is_empty() {
             groups.entry(log.task.as_deref()).or_default().push(at);
         }
     }

@@ -121,11 +121,15 @@ pub struct StepReport {
 
 /// Reads a device and keeps what a report needs.
 pub fn analyze(device: &Device, request: &Request, progress: &dyn Fn(u64)) -> DeviceReport {
-    report(&tell(device, request, progress), request)
+    report(tell(device, request, progress), request)
 }
 
 /// Keeps of a device's story what a report needs.
-pub fn report(story: &Story, request: &Request) -> DeviceReport {
+pub fn report(mut story: Story, request: &Request) -> DeviceReport {
+    let skipped = std::mem::take(&mut story.logs.skipped);
+    let mut warnings = std::mem::take(&mut story.logs.warnings);
+    warnings.append(&mut story.timeline.warnings);
+    let story = &story;
     let mut counts = LineCounts::default();
     for log in &story.logs.sources {
         counts.add(log.counts);
@@ -164,8 +168,8 @@ pub fn report(story: &Story, request: &Request) -> DeviceReport {
         bytes: story.logs.sources.iter().map(|log| log.bytes).sum(),
         counts,
         formats: coverage::of_device(&story.logs.sources),
-        skipped: story.logs.skipped.clone(),
-        warnings: [story.logs.warnings.clone(), story.timeline.warnings.clone()].concat(),
+        skipped,
+        warnings,
         runs_outside: (with_steps.len() - runs.len()) as u64,
         refused_outside_runs: refused.count() as u64,
         runs,

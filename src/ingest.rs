@@ -30,7 +30,7 @@ const MOST_ENTRIES: usize = 400_000;
 pub const PLAUSIBLE: std::ops::Range<i64> = 788_918_400_000..3_786_912_000_000;
 
 /// Most bytes that the kept records of one device take.
-pub const MOST_KEPT: usize = 44 << 20;
+pub const MOST_KEPT: usize = 32 << 20;
 
 /// Reads one source to its end; `buffer` is memory that goes from source to source.
 ///

@@ -62,15 +62,15 @@ impl Entry {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct SourceLog {
     /// The file that it lies in, as shown.
-    pub path: String,
+    pub path: Box<str>,
     /// Its name in that file, if the file is an archive.
-    pub member: Option<String>,
+    pub member: Option<Box<str>>,
     /// The name of its format.
-    pub format: String,
+    pub format: Box<str>,
     /// Whose traces its lines are.
     pub kind: SourceKind,
     /// The task id in the file's name.
-    pub task: Option<String>,
+    pub task: Option<Box<str>>,
     /// In the order of the file.
     pub entries: Vec<Entry>,
     /// What became of its lines.

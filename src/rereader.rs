@@ -11,7 +11,7 @@ use crate::ingest::{Keeper, MOST_KEPT, read_open};
 use crate::logs::{DeviceLogs, SourceLog, room_of};
 use crate::recognise::is_looked_at;
 use crate::recollection::{Fate, Part, Reading, Recollection, Unread, Watcher};
-use crate::room::exact;
+use crate::room::{Room, exact};
 use crate::source::OpenSource;
 
 /// What is said of a file that is another one than a moment ago.
@@ -59,8 +59,7 @@ struct Parts<'d> {
     dates: DateOrders<'d>,
     formats: &'d Formats,
     buffer: Vec<u8>,
-    /// Bytes that may still be kept.
-    room: usize,
+    room: Room,
     remember: bool,
     progress: &'d dyn Fn(u64),
 }
@@ -72,7 +71,8 @@ impl<'d> Parts<'d> {
         remember: bool,
         progress: &'d dyn Fn(u64),
     ) -> Parts<'d> {
-        Parts { dates, formats, buffer: Vec::new(), room: MOST_KEPT, remember, progress }
+        let (buffer, room) = (Vec::new(), Room::new(MOST_KEPT));
+        Parts { dates, formats, buffer, room, remember, progress }
     }
 
     /// Reads all parts in their order; each is given to `take` as soon as it is read.
@@ -83,12 +83,15 @@ impl<'d> Parts<'d> {
         watcher: &Watcher<'_>,
         take: &mut dyn FnMut(&Source, Reading),
     ) {
+        let mut others: u64 = device.sources.iter().map(|source| source.bytes).sum();
         for (at, (source, part)) in device.sources.iter().zip(parts).enumerate() {
             (watcher.source)(at);
+            others = others.saturating_sub(source.bytes);
+            self.room.reserve(others);
             let reading = self.part(source, part);
             source.release(device.sources.get(at + 1));
             if let Ok(known) = &reading {
-                self.room = self.room.saturating_sub(room_of(&known.log.entries));
+                self.room.take(room_of(&known.log.entries));
             }
             take(source, reading);
         }
@@ -98,9 +101,9 @@ impl<'d> Parts<'d> {
     fn part(&mut self, source: &Source, part: Part) -> Reading {
         let mut reading = self.read_or_keep(source, part)?;
         // A file may have another name than when it was read.
-        reading.log.path = source.path().to_owned();
-        reading.log.member = source.member.as_ref().map(|member| member.name.clone());
-        reading.log.task.clone_from(&source.task);
+        reading.log.path = source.path().into();
+        reading.log.member = source.member.as_ref().map(|member| member.name.as_str().into());
+        reading.log.task = source.task.as_deref().map(Box::from);
         Ok(reading)
     }
 
@@ -139,7 +142,7 @@ impl<'d> Parts<'d> {
 
     /// Whether what is remembered is what reading it again would give.
     fn holds(&mut self, known: &Recollection, source: &Source) -> bool {
-        room_of(&known.log.entries) <= self.room && self.is_read_alike(known, source)
+        room_of(&known.log.entries) <= self.room.own() && self.is_read_alike(known, source)
     }
 
     /// Whether its dates would be read in the same order again.
@@ -170,7 +173,7 @@ impl<'d> Parts<'d> {
                 self.dates.of_device(|| Dates::of(&open, true), source)
             }
         };
-        let keeper = Keeper::new(format, self.room);
+        let keeper = Keeper::new(format, self.room.own());
         self.read(open, format, keeper, dates, order)
     }
 
@@ -201,7 +204,7 @@ impl<'d> Parts<'d> {
         let buffer = std::mem::take(&mut self.buffer);
         match OpenSource::resume(source, format, buffer, &place, &known.fingerprint) {
             Ok(open) => {
-                let keeper = Keeper::resume(format, self.room, kept, known.log.entries);
+                let keeper = Keeper::resume(format, self.room.own(), kept, known.log.entries);
                 self.read(open, format, keeper, dates, now).map_err(|_| None)
             }
             Err(buffer) => {
@@ -231,9 +234,9 @@ impl<'d> Parts<'d> {
             dates,
             order,
             log: SourceLog {
-                path: String::new(),
+                path: Box::default(),
                 member: None,
-                format: format.name.clone(),
+                format: format.name.as_str().into(),
                 kind: format.kind,
                 task: None,
                 entries: exact(keeper.entries),

@@ -82,7 +82,7 @@ fn retold(store: &Store, request: &Request) -> Result<Vec<DeviceReport>, String>
             .map(|(name, memory)| {
                 let memory: Memory =
                     unpack(&memory).map_err(|why| format!("what is kept of {name} {why}"))?;
-                Ok(device::report(&story::of_logs(memory.logs(name), request), request))
+                Ok(device::report(story::of_logs(memory.logs(name), request), request))
             })
             .collect();
         reports.extend(told.map_err(|why| store.says("a device:", &why))?);

@@ -106,9 +106,9 @@ mod tests {
             quote: Quote { line: 1, offset: 0, length: 1, text: (*text).into() },
         };
         SourceLog {
-            path: String::new(),
+            path: Box::default(),
             member: None,
-            format: String::new(),
+            format: Box::default(),
             kind: SourceKind::Vulscan,
             task: None,
             entries: records.iter().map(entry).collect(),

@@ -21,7 +21,7 @@ use crate::paths::slashed;
 const APPLICATION: i32 = 0x7072_7476;
 /// The database in the store's folder.
 const DATABASE: &str = "store.sqlite";
-/// The largest value that is taken out, in bytes: a device keeps 44 MiB of records, and what is around them.
+/// The largest value that is taken out, in bytes: a device keeps 32 MiB of records, and what is around them.
 const MOST: usize = 1 << 30;
 /// What is written at once, in bytes.
 const AT_ONCE: usize = 1 << 20;

@@ -43,7 +43,7 @@ pub fn summarize_named(
     let chronicles = chronicles(&mut devices);
     let templates = rank::templates(&devices)?;
     let steps = rank::steps(&devices)?;
-    let mut coverage = coverage(&devices, share);
+    let mut coverage = coverage(&mut devices, share);
     let mapped = devices.iter().flat_map(|device| &device.runs).any(is_mapped);
     let mut warnings = Vec::new();
     let mut failures: BTreeMap<(u32, String), u64> = BTreeMap::new();
@@ -277,14 +277,14 @@ fn ignored_warning(request: &Request, ignored: Ignored) -> Option<String> {
         .then(|| "no failure fits --ignore-step or --ignore-code".to_owned())
 }
 
-fn coverage(devices: &[DeviceReport], share: &Share) -> Coverage {
+fn coverage(devices: &mut [DeviceReport], share: &Share) -> Coverage {
     let mut coverage = Coverage {
         skipped: share.skipped.clone(),
         unrecognised: share.unrecognised.clone(),
         other_files: share.other_files,
         ..Coverage::default()
     };
-    for device in devices {
+    for device in &mut *devices {
         coverage.devices += u64::from(device.files > 0);
         coverage.runs += device.runs.len() as u64;
         coverage.runs_outside += device.runs_outside;
@@ -300,7 +300,7 @@ fn coverage(devices: &[DeviceReport], share: &Share) -> Coverage {
         coverage.lines_unknown += device.counts.unknown;
         coverage.ignored.incidents += device.ignored.incidents;
         coverage.ignored.failures += device.ignored.failures;
-        coverage.skipped.extend(device.skipped.iter().cloned());
+        coverage.skipped.append(&mut device.skipped);
         if device.zone.is_none() && device.files > 0 {
             coverage.devices_without_zone.push(device.device.clone());
         }

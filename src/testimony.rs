@@ -234,11 +234,11 @@ mod tests {
                 quote: Quote { line: 1, offset: 0, length: 0, text: "".into() },
             };
             let entries = seconds.iter().map(entry).collect();
-            let (path, member, task) = (String::new(), None, None);
+            let (path, member, task) = (Box::default(), None, None);
             SourceLog {
                 path,
                 member,
-                format: String::new(),
+                format: Box::default(),
                 kind,
                 task,
                 entries,

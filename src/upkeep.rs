@@ -100,7 +100,7 @@ fn forget_logs(
     let packed_told = store.report(name)?.unwrap_or_default();
     let told: Told = unpack(&packed_told).map_err(|why| says(store, why))?;
     let packed = pack(&memory);
-    let mut report = device::report(&story::of_logs(memory.logs(name), request), request);
+    let mut report = device::report(story::of_logs(memory.logs(name), request), request);
     let chronicle = report.chronicle.take();
     let row = store.devices()?.remove(name);
     let Some(row) = row else { return Ok(0) };
