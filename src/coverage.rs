@@ -8,6 +8,7 @@ use provtrace_parsers::line::LineCounts;
 use serde::{Deserialize, Serialize};
 
 use crate::discover::Skipped;
+use crate::ingest::ONLY_COUNTED;
 use crate::logs::SourceLog;
 
 /// From this share of a format's devices on (in percent), logs without a word that is known are a
@@ -112,6 +113,20 @@ pub fn caution(formats: &[FormatCoverage], like_agents: &[String]) -> Option<Str
         "{}. `provtrace formats check PATH` shows what is not understood, `provtrace formats learn \
          PATH` proposes rules for it",
         cautions.join(". Also, ")
+    ))
+}
+
+/// What is to be said of logs of which not all was kept: their incidents may be missing.
+pub fn cut(skipped: &[Skipped]) -> Option<String> {
+    let mut cut = skipped.iter().filter(|skip| skip.reason.ends_with(ONLY_COUNTED));
+    let first = &cut.next()?.path;
+    let others = match cut.count() {
+        0 => String::new(),
+        others => format!(" and {others} other logs"),
+    };
+    Some(format!(
+        "a device has more records than are kept of one: what {first}{others} say is missing here, wholly or in part; \
+         give a folder with fewer of its logs"
     ))
 }
 

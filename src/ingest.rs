@@ -73,6 +73,9 @@ pub fn read_open(
     end
 }
 
+/// What the reason ends with why not all records of a log were kept.
+pub const ONLY_COUNTED: &str = "were only counted";
+
 /// Keeps what the timeline needs of a source's lines.
 pub struct Keeper<'f> {
     format: &'f Format,
@@ -160,7 +163,7 @@ impl<'f> Keeper<'f> {
         let Keeper { dropped, .. } = self;
         (*dropped > 0).then(|| {
             let room = MOST_KEPT >> 20;
-            format!("partly read: {dropped} records beyond {MOST_ENTRIES} of a log, or {room} MiB of a device, were only counted")
+            format!("partly read: {dropped} records beyond {MOST_ENTRIES} of a log, or {room} MiB of a device, {ONLY_COUNTED}")
         })
     }
 

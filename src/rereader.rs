@@ -7,7 +7,7 @@ use provtrace_parsers::stamp::DateOrder;
 use crate::bundle;
 use crate::dates::{DateOrders, Dates};
 use crate::discover::{Device, Source};
-use crate::ingest::{Keeper, MOST_KEPT, read_open};
+use crate::ingest::{Keeper, MOST_KEPT, ONLY_COUNTED, read_open};
 use crate::logs::{DeviceLogs, SourceLog, room_of};
 use crate::recognise::is_looked_at;
 use crate::recollection::{Fate, Part, Reading, Recollection, Unread, Watcher};
@@ -121,7 +121,9 @@ impl<'d> Parts<'d> {
                 Ok(reading) => Ok(reading),
                 Err(known) => self.whole_or(source, known),
             },
-            (Fate::Whole, Some(Ok(known))) => self.whole_or(source, Some(Box::new(known))),
+            (Fate::Whole | Fate::Same, Some(Ok(known))) => {
+                self.whole_or(source, Some(Box::new(known)))
+            }
             (Fate::Whole | Fate::Same | Fate::Grown | Fate::Gone, _) => self.whole(source),
         }
     }
@@ -140,9 +142,11 @@ impl<'d> Parts<'d> {
         Ok(Recollection { skipped: vec![reason], broken: true, ..*known })
     }
 
-    /// Whether what is remembered is what reading it again would give.
+    /// Whether what is remembered is what reading it again would give. Of a log of which not all was kept, there
+    /// may be room for more now.
     fn holds(&mut self, known: &Recollection, source: &Source) -> bool {
-        room_of(&known.log.entries) <= self.room.own() && self.is_read_alike(known, source)
+        let cut = known.skipped.iter().any(|reason| reason.ends_with(ONLY_COUNTED));
+        !cut && room_of(&known.log.entries) <= self.room.own() && self.is_read_alike(known, source)
     }
 
     /// Whether its dates would be read in the same order again.

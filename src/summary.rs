@@ -306,8 +306,13 @@ fn coverage(devices: &mut [DeviceReport], share: &Share) -> Coverage {
         }
     }
     coverage.formats = coverage::merged(devices.iter().map(|device| &device.formats));
-    coverage.caution = coverage::caution(&coverage.formats, &share.like_agents);
     coverage.skipped.sort();
+    let cautions = [
+        coverage::cut(&coverage.skipped),
+        coverage::caution(&coverage.formats, &share.like_agents),
+    ];
+    let cautions: Vec<String> = cautions.into_iter().flatten().collect();
+    coverage.caution = (!cautions.is_empty()).then(|| cautions.join(". Also, "));
     coverage.devices_without_zone.sort();
     coverage
 }
