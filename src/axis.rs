@@ -345,8 +345,8 @@ mod tests {
 
     fn log(kind: SourceKind, path: &str, seconds: &[i64]) -> SourceLog {
         let entry = |second: &i64| Entry {
-            placed: None.into(),
-            printed: Some(Stamp((1_742_800_000 + second) * 1000)).into(),
+            stamp: None.into(),
+            logged: Some(Stamp((1_742_800_000 + second) * 1000)).into(),
             pid: None,
             tid: None,
             event: Event::Alive,

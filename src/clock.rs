@@ -287,6 +287,9 @@ pub fn read_bound(text: &str) -> Result<Bound, String> {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+    use proptest::sample::select;
+
     use super::*;
 
     fn stamp(text: &str) -> Stamp {
@@ -302,6 +305,37 @@ mod tests {
         assert_eq!(shown("2025-03-24T12:00:00"), "2025-03-24T11:00:00Z");
         assert_eq!(shown("2025-07-24T12:00:00"), "2025-07-24T10:00:00Z");
         assert_eq!(shown("2025-03-30T02:30:00"), "2025-03-30T01:30:00Z");
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(2000))]
+        /// Near the changes of each zone, and anywhere.
+        #[test]
+        fn what_is_looked_up_once_a_day_is_what_each_time_gives(
+            zone in select(&chrono_tz::TZ_VARIANTS[..]),
+            at in 788_918_400_000_i64..3_786_912_000_000,
+            near in proptest::collection::vec(-3 * DAY..3 * DAY, 8),
+        ) {
+            let clock = Clock { zone: Some(Zone::Named(zone)) };
+            let ahead = |at: i64| clock.local(Stamp(at)).0 - at;
+            // A change within the half year behind it, if there is one.
+            let (mut from, mut to) = (at, at + 183 * DAY);
+            while ahead(from) != ahead(to) && to - from > 1 {
+                let middle = from.midpoint(to);
+                if ahead(middle) == ahead(from) { from = middle } else { to = middle }
+            }
+            let instants = Instants::of(&clock);
+            for near in near {
+                for second in [false, true] {
+                    let logged = Stamp(to + near);
+                    prop_assert_eq!(
+                        instants.instant(logged, second),
+                        clock.instant(logged, second),
+                        "{} at {}", zone, logged.0
+                    );
+                }
+            }
+        }
     }
 
     #[test]

@@ -63,6 +63,18 @@ pub struct Device {
 }
 
 impl Device {
+    /// How many bytes may lie behind each source, the last source first.
+    pub fn bytes_behind(&self) -> Vec<u64> {
+        // What a packed log needs, its size doesn't tell.
+        let needs = |own: &Source| if own.member.is_some() { u64::MAX } else { own.bytes };
+        let add = |sum: &mut u64, own: &Source| {
+            let behind = *sum;
+            *sum = sum.saturating_add(needs(own));
+            Some(behind)
+        };
+        self.sources.iter().rev().scan(0, add).collect()
+    }
+
     /// Size of all its sources.
     pub fn bytes(&self) -> u64 {
         self.sources.iter().map(|source| source.bytes).sum()
@@ -270,21 +282,20 @@ fn devices(
     let mut devices = named_apart(devices);
     for device in &mut devices {
         device.sources.sort_by(|a, b| a.shown.cmp(&b.shown));
-        device.sources = exact(std::mem::take(&mut device.sources));
         // Paths that were given may hold the same file; an archive, two members of one name.
-        if roots.len() == 1 && device.sources.iter().all(|own| own.member.is_none()) {
-            continue;
+        if roots.len() > 1 || device.sources.iter().any(|own| own.member.is_some()) {
+            leave_doubles(&mut device.sources);
         }
-        let mut seen = HashSet::new();
-        let is_first: Vec<bool> = device
-            .sources
-            .iter()
-            .map(|own| seen.insert((&own.file, own.member.as_ref().map(|member| &member.name))))
-            .collect();
-        let mut is_first = is_first.into_iter();
-        device.sources.retain(|_| is_first.next().unwrap_or(true));
+        device.sources = exact(std::mem::take(&mut device.sources));
     }
     devices
+}
+
+/// Leaves the first one of sources that are the same.
+fn leave_doubles(sources: &mut Vec<Source>) {
+    let mut seen = HashSet::new();
+    let name = |own: &Source| own.member.as_ref().map(|member| member.name.clone());
+    sources.retain(|own| seen.insert((own.file.clone(), name(own))));
 }
 
 /// Devices by where they lie; `named_by`: the name of logs below a path given that name none.

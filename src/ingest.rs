@@ -23,8 +23,6 @@ const KEEP_EVERY: i64 = 30_000;
 /// The shortest silence whose edges are kept, in milliseconds: the stamps of most logs are whole
 /// seconds, and a program that works writes several lines in one.
 const SILENCE: i64 = 1_000;
-/// Most records that are kept of one source: bounds memory against hostile logs.
-const MOST_ENTRIES: usize = 400_000;
 
 /// Times before 1995 and from 2090 on are no times of these programs: milliseconds since 1970.
 pub const PLAUSIBLE: std::ops::Range<i64> = 788_918_400_000..3_786_912_000_000;
@@ -73,7 +71,7 @@ pub fn read_open(
     end
 }
 
-/// What the reason ends with why not all records of a log were kept.
+/// What the reason ends with why not all records of a log were kept: it is told by that again, in stores, too.
 pub const ONLY_COUNTED: &str = "were only counted";
 
 /// Keeps what the timeline needs of a source's lines.
@@ -163,7 +161,7 @@ impl<'f> Keeper<'f> {
         let Keeper { dropped, .. } = self;
         (*dropped > 0).then(|| {
             let room = MOST_KEPT >> 20;
-            format!("partly read: {dropped} records beyond {MOST_ENTRIES} of a log, or {room} MiB of a device, {ONLY_COUNTED}")
+            format!("partly read: {dropped} records beyond the {room} MiB that are kept of a device {ONLY_COUNTED}")
         })
     }
 
@@ -178,7 +176,7 @@ impl<'f> Keeper<'f> {
             self.kept_at = Some(stamp);
         }
         let taken = room_of(std::slice::from_ref(&entry));
-        if self.entries.len() < MOST_ENTRIES && taken <= self.room {
+        if taken <= self.room {
             self.room -= taken;
             self.entries.push(entry);
         } else {
@@ -235,8 +233,8 @@ impl Last {
     fn entry(&self, format: &Format, block: &mut Block<'_>) -> Entry {
         let (offset, length, text) = block.quote(self.offset, self.length);
         Entry {
-            placed: Some(self.stamp).into(),
-            printed: Some(self.stamp).into(),
+            stamp: Some(self.stamp).into(),
+            logged: Some(self.stamp).into(),
             pid: self.pid,
             tid: self.tid,
             event: Event::Alive,
@@ -312,8 +310,8 @@ impl Keeper<'_> {
                 self.keep_last(block);
                 let (offset, length, text) = block.quote(line.offset, line.raw.len());
                 self.keep(Entry {
-                    placed: stamp.into(),
-                    printed: stamp.into(),
+                    stamp: stamp.into(),
+                    logged: stamp.into(),
                     pid: line.pid,
                     tid: line.tid,
                     event: event.clone(),

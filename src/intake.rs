@@ -342,7 +342,7 @@ pub fn style(to_file: bool, width: Option<u16>) -> Style {
     Style { width: width.or(own).unwrap_or(100).max(40), colour: terminal && wanted }
 }
 
-/// Most files that are told of one sort of reason; the report lists all.
+/// Most files that are told of one sort of reason; a report lists all.
 const MOST_TOLD: usize = 20;
 
 /// Says on standard error what could not be read.
@@ -360,7 +360,7 @@ pub fn tell_skipped(skipped: &[Skipped]) {
     for (told, reason) in more.into_values().filter(|(told, _)| *told > MOST_TOLD) {
         let more = told - MOST_TOLD;
         let reason = report::plain::harmless(reason);
-        say(&format!("and {more} more files (a report in JSON lists all): {reason}"));
+        say(&format!("and {more} more of this sort: {reason}"));
     }
 }
 

@@ -25,9 +25,9 @@ pub struct Quote {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Entry {
     /// See [`Entry::stamp`].
-    pub placed: MaybeStamp,
+    pub stamp: MaybeStamp,
     /// See [`Entry::logged`].
-    pub printed: MaybeStamp,
+    pub logged: MaybeStamp,
     /// Process id in the envelope.
     pub pid: Option<u32>,
     /// Thread id in the envelope.
@@ -44,17 +44,17 @@ impl Entry {
     /// When, on the device's axis: as its log prints it, until `axis.rs` has put it there.
     /// `None` for records of logs without stamps.
     pub fn stamp(&self) -> Option<Stamp> {
-        self.placed.get()
+        self.stamp.get()
     }
 
     /// Puts it on the axis, or off it.
     pub fn place(&mut self, at: Option<Stamp>) {
-        self.placed = at.into();
+        self.stamp = at.into();
     }
 
     /// When, as its log prints it.
     pub fn logged(&self) -> Option<Stamp> {
-        self.printed.get()
+        self.logged.get()
     }
 }
 
@@ -92,7 +92,8 @@ pub struct DeviceLogs {
     pub warnings: Vec<String>,
 }
 
-/// Bytes that records take, about: what stands in [`Entry`], their lines and the texts of their events.
+/// Bytes that records take, about: what stands in [`Entry`], their lines and the texts of their events; what
+/// an allocator adds is not counted, nor what some rare events keep apart.
 pub fn room_of(entries: &[Entry]) -> usize {
     let one = |entry: &Entry| ENTRY + entry.quote.text.len() + entry.event.text_length();
     entries.iter().map(one).sum()
@@ -106,7 +107,18 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_record_takes_no_more_room_than_is_counted() {
+    fn a_stamp_is_stored_as_one_that_may_be_missing() {
+        for stamp in [None, Some(Stamp(0)), Some(Stamp(1_742_800_000_123)), Some(Stamp(i64::MAX))] {
+            let own = MaybeStamp::from(stamp);
+            assert_eq!(own.get(), stamp);
+            let stored = postcard::to_stdvec(&own).expect("stored");
+            assert_eq!(stored, postcard::to_stdvec(&stamp).expect("stored"));
+            assert_eq!(postcard::from_bytes::<MaybeStamp>(&stored), Ok(own));
+        }
+    }
+
+    #[test]
+    fn a_record_without_its_texts_takes_no_more_room_than_is_counted() {
         let size = std::mem::size_of::<Entry>();
         assert!(size <= ENTRY, "{size} bytes: a device may have hundreds of thousands");
     }

@@ -11,7 +11,7 @@ use crate::ingest::{Keeper, MOST_KEPT, ONLY_COUNTED, read_open};
 use crate::logs::{DeviceLogs, SourceLog, room_of};
 use crate::recognise::is_looked_at;
 use crate::recollection::{Fate, Part, Reading, Recollection, Unread, Watcher};
-use crate::room::{Room, exact};
+use crate::room::{Quota, exact};
 use crate::source::OpenSource;
 
 /// What is said of a file that is another one than a moment ago.
@@ -59,7 +59,7 @@ struct Parts<'d> {
     dates: DateOrders<'d>,
     formats: &'d Formats,
     buffer: Vec<u8>,
-    room: Room,
+    room: Quota,
     remember: bool,
     progress: &'d dyn Fn(u64),
 }
@@ -71,7 +71,7 @@ impl<'d> Parts<'d> {
         remember: bool,
         progress: &'d dyn Fn(u64),
     ) -> Parts<'d> {
-        let (buffer, room) = (Vec::new(), Room::new(MOST_KEPT));
+        let (buffer, room) = (Vec::new(), Quota::new(MOST_KEPT));
         Parts { dates, formats, buffer, room, remember, progress }
     }
 
@@ -83,11 +83,10 @@ impl<'d> Parts<'d> {
         watcher: &Watcher<'_>,
         take: &mut dyn FnMut(&Source, Reading),
     ) {
-        let mut others: u64 = device.sources.iter().map(|source| source.bytes).sum();
+        let mut behind = device.bytes_behind();
         for (at, (source, part)) in device.sources.iter().zip(parts).enumerate() {
             (watcher.source)(at);
-            others = others.saturating_sub(source.bytes);
-            self.room.reserve(others);
+            self.room.reserve(behind.pop().unwrap_or(0));
             let reading = self.part(source, part);
             source.release(device.sources.get(at + 1));
             if let Ok(known) = &reading {
@@ -202,7 +201,7 @@ impl<'d> Parts<'d> {
             Some(Some(order)) => order,
             Some(None) => self.dates.of_device(|| dates.clone(), source),
         };
-        if now != known.order {
+        if now != known.order || room_of(&known.log.entries) > self.room.own() {
             return Err(Some(Box::new(known)));
         }
         let buffer = std::mem::take(&mut self.buffer);

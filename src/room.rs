@@ -1,5 +1,8 @@
 //! Room in memory: lists that take no more than they need, and what may be kept of a device.
 
+/// What is kept of a log for each of its bytes, at the most: what stands around the text of short lines.
+pub const MOST_OF_SIZE: usize = 4;
+
 /// A list in no more room than it takes. An allocator that is asked to shrink a block may leave it as it is, and
 /// a device may have tens of thousands of small lists.
 pub fn exact<T>(mut list: Vec<T>) -> Vec<T> {
@@ -11,25 +14,23 @@ pub fn exact<T>(mut list: Vec<T>) -> Vec<T> {
     exact
 }
 
-/// Bytes of records for each byte of a log of which every line is kept: what stands around short lines.
-const MOST_A_BYTE: usize = 4;
-
 /// Room for the records of one device: a log of gigabytes takes nothing from the small ones behind it.
 #[derive(Debug)]
-pub struct Room {
+pub struct Quota {
     left: usize,
     reserved: usize,
 }
 
-impl Room {
+impl Quota {
     /// So many bytes.
-    pub fn new(bytes: usize) -> Room {
-        Room { left: bytes, reserved: 0 }
+    pub fn new(bytes: usize) -> Quota {
+        Quota { left: bytes, reserved: 0 }
     }
 
-    /// Keeps room for the logs behind, which have so many bytes: half of what is left at the most.
+    /// Keeps room for the logs behind, which have so many bytes: half of what is left at the most, since
+    /// nobody knows what they will need.
     pub fn reserve(&mut self, bytes: u64) {
-        let needed = usize::try_from(bytes).unwrap_or(usize::MAX).saturating_mul(MOST_A_BYTE);
+        let needed = usize::try_from(bytes).unwrap_or(usize::MAX).saturating_mul(MOST_OF_SIZE);
         self.reserved = needed.min(self.left / 2);
     }
 
@@ -51,15 +52,15 @@ mod tests {
 
     #[test]
     fn small_logs_behind_a_large_one_have_room() {
-        let mut room = Room::new(1000);
-        room.reserve(50);
-        assert_eq!(room.own(), 800, "all but what the others may need");
-        room.take(800);
-        room.reserve(0);
-        assert_eq!(room.own(), 200);
-        room.reserve(u64::MAX);
-        assert_eq!(room.own(), 100, "half, whatever comes");
-        room.take(500);
-        assert_eq!(room.own(), 0);
+        let mut quota = Quota::new(1000);
+        quota.reserve(50);
+        assert_eq!(quota.own(), 800, "all but what the others may need");
+        quota.take(800);
+        quota.reserve(0);
+        assert_eq!(quota.own(), 200);
+        quota.reserve(u64::MAX);
+        assert_eq!(quota.own(), 100, "half, whatever comes");
+        quota.take(500);
+        assert_eq!(quota.own(), 0);
     }
 }

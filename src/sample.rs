@@ -15,6 +15,7 @@ use crate::discover::{Device, Source};
 use crate::ingest::read_source;
 #[cfg(test)]
 use crate::paths::Given;
+use crate::room::MOST_OF_SIZE;
 
 /// Lines that are kept of a log.
 const OF_A_LOG: usize = 3_000;
@@ -22,8 +23,6 @@ const OF_A_LOG: usize = 3_000;
 const LONGEST: usize = 1_000;
 /// What lines of all devices may take, in bytes.
 const ROOM: usize = 96 << 20;
-/// Lines of a log take so many times its size at most, if they aren't very short.
-const MOST_OF_SIZE: u64 = 4;
 /// What each line takes beside its text, the allocator's share included.
 const OF_A_LINE: usize = size_of::<SampleLine>() + 16;
 
@@ -166,7 +165,7 @@ impl Room {
             let own = of.entry(source.format).or_default();
             // What a packed log needs, its size doesn't tell.
             let size = if source.member.is_some() { u64::MAX } else { source.bytes };
-            *own = (own.0.saturating_add(size.saturating_mul(MOST_OF_SIZE)), own.1 + 1);
+            *own = (own.0.saturating_add(size.saturating_mul(MOST_OF_SIZE as u64)), own.1 + 1);
         }
         let mut order: Vec<(usize, (u64, usize))> = of.into_iter().collect();
         order.sort_by_key(|(_, (needs, _))| *needs);

@@ -97,8 +97,8 @@ mod tests {
 
     fn log(records: &[(i64, &str)]) -> SourceLog {
         let entry = |(at, text): &(i64, &str)| Entry {
-            placed: Some(Stamp(*at)).into(),
-            printed: Some(Stamp(*at)).into(),
+            stamp: Some(Stamp(*at)).into(),
+            logged: Some(Stamp(*at)).into(),
             pid: None,
             tid: None,
             event: Event::Alive,

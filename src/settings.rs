@@ -14,7 +14,7 @@ use crate::zones::read_rule;
 
 /// Stands for how logs are read and told: to be raised where the same logs would be read or told
 /// otherwise than by an earlier version, so that stores are brought up to date.
-const EDITION: u32 = 1;
+const EDITION: u32 = 2;
 
 /// What an analysis was asked for.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]

@@ -225,8 +225,8 @@ mod tests {
     fn logs(own: &[i64], event_log: &[i64]) -> DeviceLogs {
         let source = |kind, seconds: &[i64]| {
             let entry = |second: &i64| Entry {
-                placed: Some(Stamp(second * 1000)).into(),
-                printed: None.into(),
+                stamp: Some(Stamp(second * 1000)).into(),
+                logged: None.into(),
                 pid: None,
                 tid: None,
                 event: Event::Alive,

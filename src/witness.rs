@@ -255,8 +255,8 @@ mod tests {
         ];
         let quote = Quote { line: 1, offset: 0, length: 0, text: "".into() };
         let entry = |event| Entry {
-            placed: None.into(),
-            printed: None.into(),
+            stamp: None.into(),
+            logged: None.into(),
             pid: None,
             tid: None,
             event,

@@ -256,7 +256,7 @@ impl Event {
         if let Event::ProcessSeen(seen) = self { Some(seen.mark) } else { None }
     }
 
-    /// Bytes of all texts that it holds.
+    /// Bytes of the texts that it holds, but for those of exit codes.
     pub fn text_length(&self) -> usize {
         let maybe = |text: &Option<String>| text.as_ref().map_or(0, String::len);
         match self {
