@@ -63,16 +63,19 @@ pub struct Device {
 }
 
 impl Device {
-    /// How many bytes may lie behind each source, the last source first.
-    pub fn bytes_behind(&self) -> Vec<u64> {
+    /// How many bytes may lie behind each source in logs that are told by `is_first`, and in all others; the
+    /// last source first.
+    pub fn bytes_behind(&self, is_first: impl Fn(&Source) -> bool) -> Vec<(u64, u64)> {
         // What a packed log needs, its size doesn't tell.
-        let needs = |own: &Source| if own.member.is_some() { u64::MAX } else { own.bytes };
-        let add = |sum: &mut u64, own: &Source| {
+        let size =
+            |own: &Source| own.bytes.saturating_mul(if own.member.is_some() { 20 } else { 1 });
+        let add = |sum: &mut (u64, u64), own: &Source| {
             let behind = *sum;
-            *sum = sum.saturating_add(needs(own));
+            let of = if is_first(own) { &mut sum.0 } else { &mut sum.1 };
+            *of = of.saturating_add(size(own));
             Some(behind)
         };
-        self.sources.iter().rev().scan(0, add).collect()
+        self.sources.iter().rev().scan((0, 0), add).collect()
     }
 
     /// Size of all its sources.

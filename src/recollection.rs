@@ -1,12 +1,13 @@
 //! What is remembered of a source that was read, and what is to be done with one.
 
+use provtrace_parsers::format::{Formats, SourceKind};
 use provtrace_parsers::stamp::DateOrder;
 use serde::{Deserialize, Serialize};
 
 use crate::dates::Dates;
-use crate::discover::Skipped;
+use crate::discover::{Skipped, Source};
 use crate::fingerprint::Fingerprint;
-use crate::ingest::Kept;
+use crate::ingest::{Kept, MOST_KEPT, ONLY_COUNTED};
 use crate::logs::{DeviceLogs, SourceLog};
 use crate::source::Place;
 
@@ -29,6 +30,36 @@ pub struct Recollection {
     pub dates: Dates,
     /// How its slash dates were read.
     pub order: DateOrder,
+}
+
+impl Recollection {
+    /// A log of one task from which records are missing keeps none: half of it would show a step without an end.
+    pub fn wholly_or_not(mut self) -> Recollection {
+        if self.is_cut() {
+            self.log.entries = Vec::new();
+            self.skipped = vec![format!(
+                "partly read: all its records, beyond the {} MiB that are kept of a device, {ONLY_COUNTED}",
+                MOST_KEPT >> 20
+            )];
+        }
+        self
+    }
+
+    /// Whether there was no room for some of its records.
+    pub fn is_cut(&self) -> bool {
+        self.skipped.iter().any(|reason| reason.ends_with(ONLY_COUNTED))
+    }
+}
+
+/// Bytes of a log that goes first where room is short.
+const MOST_OF_FIRST: u64 = 8 << 20;
+
+/// Whether a log goes first where room is short: what tells of runs, launches and scans, and not a log of one
+/// task of thousands, nor the history of years.
+pub fn goes_first(source: &Source, formats: &Formats) -> bool {
+    let of_task =
+        source.task.is_some() && formats.formats[source.format].kind == SourceKind::Sdclient;
+    !of_task && source.bytes <= MOST_OF_FIRST
 }
 
 /// What is to be done with a source.

@@ -7,10 +7,10 @@ use provtrace_parsers::stamp::DateOrder;
 use crate::bundle;
 use crate::dates::{DateOrders, Dates};
 use crate::discover::{Device, Source};
-use crate::ingest::{Keeper, MOST_KEPT, ONLY_COUNTED, read_open};
+use crate::ingest::{Keeper, MOST_KEPT, read_open};
 use crate::logs::{DeviceLogs, SourceLog, room_of};
 use crate::recognise::is_looked_at;
-use crate::recollection::{Fate, Part, Reading, Recollection, Unread, Watcher};
+use crate::recollection::{Fate, Part, Reading, Recollection, Unread, Watcher, goes_first};
 use crate::room::{Quota, exact};
 use crate::source::OpenSource;
 
@@ -83,10 +83,10 @@ impl<'d> Parts<'d> {
         watcher: &Watcher<'_>,
         take: &mut dyn FnMut(&Source, Reading),
     ) {
-        let mut behind = device.bytes_behind();
+        let mut behind = device.bytes_behind(|own| goes_first(own, self.formats));
         for (at, (source, part)) in device.sources.iter().zip(parts).enumerate() {
             (watcher.source)(at);
-            self.room.reserve(behind.pop().unwrap_or(0));
+            self.room.reserve(behind.pop().unwrap_or_default());
             let reading = self.part(source, part);
             source.release(device.sources.get(at + 1));
             if let Ok(known) = &reading {
@@ -144,8 +144,9 @@ impl<'d> Parts<'d> {
     /// Whether what is remembered is what reading it again would give. Of a log of which not all was kept, there
     /// may be room for more now.
     fn holds(&mut self, known: &Recollection, source: &Source) -> bool {
-        let cut = known.skipped.iter().any(|reason| reason.ends_with(ONLY_COUNTED));
-        !cut && room_of(&known.log.entries) <= self.room.own() && self.is_read_alike(known, source)
+        !known.is_cut()
+            && room_of(&known.log.entries) <= self.room.own()
+            && self.is_read_alike(known, source)
     }
 
     /// Whether its dates would be read in the same order again.
@@ -177,7 +178,8 @@ impl<'d> Parts<'d> {
             }
         };
         let keeper = Keeper::new(format, self.room.own());
-        self.read(open, format, keeper, dates, order)
+        let read = self.read(open, format, keeper, dates, order)?;
+        Ok(if source.task.is_some() { read.wholly_or_not() } else { read })
     }
 
     /// What follows the place up to which it was read; what is remembered, if it has to be read whole.

@@ -27,11 +27,13 @@ impl Quota {
         Quota { left: bytes, reserved: 0 }
     }
 
-    /// Keeps room for the logs behind, which have so many bytes: half of what is left at the most, since
-    /// nobody knows what they will need.
-    pub fn reserve(&mut self, bytes: u64) {
-        let needed = usize::try_from(bytes).unwrap_or(usize::MAX).saturating_mul(MOST_OF_SIZE);
-        self.reserved = needed.min(self.left / 2);
+    /// Keeps room for the logs behind, by their bytes: for those that go first three quarters of what is left at
+    /// the most, for the others half of the rest, since nobody knows what they will need.
+    pub fn reserve(&mut self, (first, others): (u64, u64)) {
+        let need =
+            |bytes| usize::try_from(bytes).unwrap_or(usize::MAX).saturating_mul(MOST_OF_SIZE);
+        let first = need(first).min(self.left / 4 * 3);
+        self.reserved = first + need(others).min((self.left - first) / 2);
     }
 
     /// What the next log may take.
@@ -53,13 +55,17 @@ mod tests {
     #[test]
     fn small_logs_behind_a_large_one_have_room() {
         let mut quota = Quota::new(1000);
-        quota.reserve(50);
+        quota.reserve((0, 50));
         assert_eq!(quota.own(), 800, "all but what the others may need");
         quota.take(800);
-        quota.reserve(0);
+        quota.reserve((0, 0));
         assert_eq!(quota.own(), 200);
-        quota.reserve(u64::MAX);
+        quota.reserve((0, u64::MAX));
         assert_eq!(quota.own(), 100, "half, whatever comes");
+        quota.reserve((10, u64::MAX));
+        assert_eq!(quota.own(), 80, "what goes first is no part of that");
+        quota.reserve((u64::MAX, u64::MAX));
+        assert_eq!(quota.own(), 25);
         quota.take(500);
         assert_eq!(quota.own(), 0);
     }

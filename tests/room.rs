@@ -50,3 +50,37 @@ fn what_matters_has_room_beside_an_endless_log() {
     let caution = text(&after["coverage"], "caution");
     assert!(caution.contains("vulscan.1.log say is missing here"), "{caution}");
 }
+
+#[test]
+fn what_matters_has_room_beside_thousands_of_tasks() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let share = folder.path().join("share");
+    copy(&root().join("samples/scan-waited"), &share, |_, bytes| bytes);
+    let args = |share: &std::path::Path| {
+        ["analyze".to_owned(), share.to_string_lossy().into_owned(), "--format=json".to_owned()]
+    };
+    let before = run(&args(&share)).report();
+    assert!(!ids(&before).is_empty());
+    let device = fs::read_dir(&share).expect("devices").next().expect("one").expect("one").path();
+    let data = device.join("Program Files (x86)/LANDesk/LDClient/Data");
+    for task in 10_000..13_000 {
+        let mut log = String::new();
+        for at in 0..100 {
+            let (hour, minute, second) = (task % 24, at / 30, at % 30 * 2);
+            let line = "Installer still active, 2 child processes";
+            writeln!(log, "Thu, 01 Feb 2024 {hour:02}:{minute:02}:{second:02} {line}\r")
+                .expect("text");
+        }
+        write(&data.join(format!("sdclient_task{task}.log")), log.as_bytes());
+    }
+    let after = run(&args(&share)).report();
+    assert_eq!(ids(&after), ids(&before), "vulscan's and provisioning's logs lie behind them");
+    let skipped = list(&after["coverage"], "skipped");
+    assert!(skipped.len() > 500, "{}", skipped.len());
+    let is_cut = |one: &Value| text(one, "reason").ends_with("were only counted");
+    let is_task = |one: &Value| text(one, "path").contains("sdclient_task1");
+    assert!(skipped.iter().all(|one| is_cut(one) && is_task(one)), "{:?}", skipped.last());
+    // A log of which only half was kept would be a step that began and never ended.
+    let told = |one: &Value| text(one, "reason").contains("all its records");
+    assert!(skipped.iter().all(told), "{:?}", skipped.first());
+}
