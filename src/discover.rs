@@ -14,7 +14,7 @@ use crate::paths::Given;
 pub use crate::paths::{plain, slashed};
 use crate::place::Member;
 use crate::recognise::{Kind, Log, is_looked_at};
-use crate::room::exact;
+use crate::room::{Behind, exact};
 use crate::sighting::Sightings;
 pub use crate::walk::Skipped;
 use crate::walk::{self, Found, Root, Stat, walk};
@@ -63,19 +63,22 @@ pub struct Device {
 }
 
 impl Device {
-    /// How many bytes may lie behind each source in logs that are told by `is_first`, and in all others; the
-    /// last source first.
-    pub fn bytes_behind(&self, is_first: impl Fn(&Source) -> bool) -> Vec<(u64, u64)> {
+    /// What lies behind each source, the last source first.
+    pub fn behind(&self, is_first: impl Fn(&Source) -> bool) -> Vec<Behind> {
         // What a packed log needs, its size doesn't tell.
         let size =
             |own: &Source| own.bytes.saturating_mul(if own.member.is_some() { 20 } else { 1 });
-        let add = |sum: &mut (u64, u64), own: &Source| {
+        let add = |sum: &mut Behind, own: &Source| {
             let behind = *sum;
-            let of = if is_first(own) { &mut sum.0 } else { &mut sum.1 };
-            *of = of.saturating_add(size(own));
+            if is_first(own) {
+                sum.firsts += 1;
+                sum.first = sum.first.saturating_add(size(own));
+            } else {
+                sum.others = sum.others.saturating_add(size(own));
+            }
             Some(behind)
         };
-        self.sources.iter().rev().scan((0, 0), add).collect()
+        self.sources.iter().rev().scan(Behind::default(), add).collect()
     }
 
     /// Size of all its sources.

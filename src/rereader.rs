@@ -83,15 +83,14 @@ impl<'d> Parts<'d> {
         watcher: &Watcher<'_>,
         take: &mut dyn FnMut(&Source, Reading),
     ) {
-        let mut behind = device.bytes_behind(|own| goes_first(own, self.formats));
+        let is_first = |own: &Source| goes_first(own, self.formats);
+        let mut behind = device.behind(is_first);
         for (at, (source, part)) in device.sources.iter().zip(parts).enumerate() {
             (watcher.source)(at);
-            self.room.reserve(behind.pop().unwrap_or_default());
+            self.room.reserve(is_first(source), behind.pop().unwrap_or_default());
             let reading = self.part(source, part);
             source.release(device.sources.get(at + 1));
-            if let Ok(known) = &reading {
-                self.room.take(room_of(&known.log.entries));
-            }
+            self.room.take(reading.as_ref().map_or(0, |known| room_of(&known.log.entries)));
             take(source, reading);
         }
         device.release();

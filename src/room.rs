@@ -14,9 +14,22 @@ pub fn exact<T>(mut list: Vec<T>) -> Vec<T> {
     exact
 }
 
-/// Room for the records of one device: a log of gigabytes takes nothing from the small ones behind it.
+/// The logs behind another one.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Behind {
+    /// How many of them go first where room is short.
+    pub firsts: usize,
+    /// The bytes of these.
+    pub first: u64,
+    /// The bytes of all others.
+    pub others: u64,
+}
+
+/// Room for the records of one device: neither a log of gigabytes nor thousands of small ones take it from those
+/// that go first.
 #[derive(Debug)]
 pub struct Quota {
+    all: usize,
     left: usize,
     reserved: usize,
 }
@@ -24,16 +37,22 @@ pub struct Quota {
 impl Quota {
     /// So many bytes.
     pub fn new(bytes: usize) -> Quota {
-        Quota { left: bytes, reserved: 0 }
+        Quota { all: bytes, left: bytes, reserved: 0 }
     }
 
-    /// Keeps room for the logs behind, by their bytes: for those that go first three quarters of what is left at
-    /// the most, for the others half of the rest, since nobody knows what they will need.
-    pub fn reserve(&mut self, (first, others): (u64, u64)) {
+    /// Keeps room for the logs behind the next one. If that one goes first, it has its share among its like; else
+    /// up to three quarters of all room are theirs, and half of the rest is for the others.
+    pub fn reserve(&mut self, next_is_first: bool, behind: Behind) {
         let need =
             |bytes| usize::try_from(bytes).unwrap_or(usize::MAX).saturating_mul(MOST_OF_SIZE);
-        let first = need(first).min(self.left / 4 * 3);
-        self.reserved = first + need(others).min((self.left - first) / 2);
+        let most = if next_is_first {
+            self.left - self.left / (behind.firsts + 1)
+        } else {
+            self.left.min(self.all / 4 * 3)
+        };
+        let first = need(behind.first).min(most);
+        let others = if next_is_first { 0 } else { (self.left - first) / 2 };
+        self.reserved = first + need(behind.others).min(others);
     }
 
     /// What the next log may take.
@@ -55,18 +74,36 @@ mod tests {
     #[test]
     fn small_logs_behind_a_large_one_have_room() {
         let mut quota = Quota::new(1000);
-        quota.reserve((0, 50));
+        let others = |others| Behind { others, ..Behind::default() };
+        quota.reserve(false, others(50));
         assert_eq!(quota.own(), 800, "all but what the others may need");
         quota.take(800);
-        quota.reserve((0, 0));
+        quota.reserve(false, others(0));
         assert_eq!(quota.own(), 200);
-        quota.reserve((0, u64::MAX));
+        quota.reserve(false, others(u64::MAX));
         assert_eq!(quota.own(), 100, "half, whatever comes");
-        quota.reserve((10, u64::MAX));
-        assert_eq!(quota.own(), 80, "what goes first is no part of that");
-        quota.reserve((u64::MAX, u64::MAX));
-        assert_eq!(quota.own(), 25);
         quota.take(500);
         assert_eq!(quota.own(), 0);
+    }
+
+    #[test]
+    fn what_goes_first_has_room_behind_any_number_of_others() {
+        let mut quota = Quota::new(1000);
+        let behind = Behind { firsts: 2, first: 50, others: u64::MAX };
+        for _ in 0..10_000 {
+            quota.reserve(false, behind);
+            quota.take(quota.own().min(7));
+        }
+        quota.reserve(true, Behind { firsts: 1, first: 25, others: u64::MAX });
+        assert!(quota.own() >= 100, "{}", quota.own());
+        quota.take(100);
+        quota.reserve(true, Behind::default());
+        assert!(quota.own() >= 100, "{}", quota.own());
+        let mut quota = Quota::new(1000);
+        for firsts in (0..10).rev() {
+            quota.reserve(true, Behind { firsts, first: u64::MAX, others: u64::MAX });
+            assert_eq!(quota.own(), 100, "each has its share");
+            quota.take(100);
+        }
     }
 }

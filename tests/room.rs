@@ -65,7 +65,8 @@ fn what_matters_has_room_beside_thousands_of_tasks() {
     let data = device.join("Program Files (x86)/LANDesk/LDClient/Data");
     for task in 10_000..13_000 {
         let mut log = String::new();
-        for at in 0..100 {
+        // Small ones last: they take what is left bit by bit.
+        for at in 0..if task < 12_700 { 100 } else { 2 } {
             let (hour, minute, second) = (task % 24, at / 30, at % 30 * 2);
             let line = "Installer still active, 2 child processes";
             writeln!(log, "Thu, 01 Feb 2024 {hour:02}:{minute:02}:{second:02} {line}\r")
@@ -78,7 +79,7 @@ fn what_matters_has_room_beside_thousands_of_tasks() {
     let skipped = list(&after["coverage"], "skipped");
     assert!(skipped.len() > 500, "{}", skipped.len());
     let is_cut = |one: &Value| text(one, "reason").ends_with("were only counted");
-    let is_task = |one: &Value| text(one, "path").contains("sdclient_task1");
+    let is_task = |one: &Value| text(one, "path").contains("sdclient_task");
     assert!(skipped.iter().all(|one| is_cut(one) && is_task(one)), "{:?}", skipped.last());
     // A log of which only half was kept would be a step that began and never ended.
     let told = |one: &Value| text(one, "reason").contains("all its records");
