@@ -35,7 +35,7 @@ pub struct Recollection {
 impl Recollection {
     /// A log of one task from which records are missing keeps none: half of it would show a step without an end.
     pub fn wholly_or_not(mut self) -> Recollection {
-        if self.is_cut() {
+        if self.log.task.is_some() && self.is_cut() {
             self.log.entries = Vec::new();
             self.skipped = vec![format!(
                 "partly read: all its records, beyond the {} MiB that are kept of a device, {ONLY_COUNTED}",

@@ -102,7 +102,7 @@ impl<'d> Parts<'d> {
         reading.log.path = source.path().into();
         reading.log.member = source.member.as_ref().map(|member| member.name.as_str().into());
         reading.log.task = source.task.as_deref().map(Box::from);
-        Ok(reading)
+        Ok(reading.wholly_or_not())
     }
 
     fn read_or_keep(&mut self, source: &Source, part: Part) -> Reading {
@@ -177,8 +177,7 @@ impl<'d> Parts<'d> {
             }
         };
         let keeper = Keeper::new(format, self.room.own());
-        let read = self.read(open, format, keeper, dates, order)?;
-        Ok(if source.task.is_some() { read.wholly_or_not() } else { read })
+        self.read(open, format, keeper, dates, order)
     }
 
     /// What follows the place up to which it was read; what is remembered, if it has to be read whole.
