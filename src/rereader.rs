@@ -28,8 +28,8 @@ pub fn read_device(device: &Device, formats: &Formats, progress: &dyn Fn(u64)) -
     let parts = device.sources.iter().map(|_| Part { fate: Fate::Whole, known: None });
     let watcher = Watcher { bytes: progress, source: &|_| {} };
     let dates = DateOrders::new(device, formats);
-    let mut reader = Parts::new(dates, formats, false, progress);
-    reader.each(device, parts, &watcher, &mut |source, reading| logs.add(&source.shown, reading));
+    let mut reader = Parts::new(dates, formats, false, &watcher);
+    reader.each(device, parts, &mut |source, reading| logs.add(&source.shown, reading));
     logs.warnings.extend(reader.dates.warnings);
     logs
 }
@@ -49,8 +49,8 @@ pub fn read_parts(
         }
     }
     let mut readings = Vec::with_capacity(parts.len());
-    let mut reader = Parts::new(dates, formats, true, watcher.bytes);
-    reader.each(device, parts.into_iter(), watcher, &mut |_, reading| readings.push(reading));
+    let mut reader = Parts::new(dates, formats, true, watcher);
+    reader.each(device, parts.into_iter(), &mut |_, reading| readings.push(reading));
     (readings, reader.dates.warnings.into_iter().collect())
 }
 
@@ -61,7 +61,7 @@ struct Parts<'d> {
     buffer: Vec<u8>,
     room: Quota,
     remember: bool,
-    progress: &'d dyn Fn(u64),
+    watcher: &'d Watcher<'d>,
 }
 
 impl<'d> Parts<'d> {
@@ -69,10 +69,10 @@ impl<'d> Parts<'d> {
         dates: DateOrders<'d>,
         formats: &'d Formats,
         remember: bool,
-        progress: &'d dyn Fn(u64),
+        watcher: &'d Watcher<'d>,
     ) -> Parts<'d> {
         let (buffer, room) = (Vec::new(), Quota::new(MOST_KEPT));
-        Parts { dates, formats, buffer, room, remember, progress }
+        Parts { dates, formats, buffer, room, remember, watcher }
     }
 
     /// Reads all parts in their order; each is given to `take` as soon as it is read.
@@ -80,13 +80,12 @@ impl<'d> Parts<'d> {
         &mut self,
         device: &Device,
         parts: impl Iterator<Item = Part>,
-        watcher: &Watcher<'_>,
         take: &mut dyn FnMut(&Source, Reading),
     ) {
         let is_first = |own: &Source| goes_first(own, self.formats);
         let mut behind = device.behind(is_first);
         for (at, (source, part)) in device.sources.iter().zip(parts).enumerate() {
-            (watcher.source)(at);
+            (self.watcher.source)(at);
             self.room.reserve(is_first(source), behind.pop().unwrap_or_default());
             let reading = self.part(source, part);
             source.release(device.sources.get(at + 1));
@@ -225,7 +224,7 @@ impl<'d> Parts<'d> {
         dates: Dates,
         order: DateOrder,
     ) -> Reading {
-        let end = read_open(open, order, format, &mut self.buffer, &mut keeper, self.progress)
+        let end = read_open(open, order, format, &mut self.buffer, &mut keeper, self.watcher.bytes)
             .map_err(|reason| Unread { reason, broken: false })?;
         keeper.finish();
         Ok(Recollection {
